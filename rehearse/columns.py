@@ -1,0 +1,84 @@
+"""Columns: one table of equally long numpy arrays, a row a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.errors import ContractError, did_you_mean
+
+Array = NDArray[np.generic]
+Rows = NDArray[np.int64]
+
+
+class Columns(Mapping[str, Array]):
+    """Named arrays with one length; a column may have more dimensions than one.
+
+    Reading a name gives the array itself: writing into it changes the table. Assigning to a name
+    adds or replaces a column, whose first dimension must have the table's length.
+    """
+
+    __slots__ = ("_arrays", "length")
+
+    def __init__(self, arrays: Mapping[str, Array] | None = None, *, length: int | None = None) -> None:
+        """Take the arrays; `length` is needed only where there are none."""
+        self._arrays: dict[str, Array] = {}
+        first = next(iter(arrays.values())) if arrays else None
+        self.length = length if length is not None else (0 if first is None else len(first))
+        for name, array in (arrays or {}).items():
+            self[name] = array
+
+    def __getitem__(self, name: str) -> Array:
+        """Return a column, itself and not a copy."""
+        try:
+            return self._arrays[name]
+        except KeyError:
+            problem = f"there is no column {name!r}."
+            raise ContractError(problem, did_you_mean(name, self._arrays)) from None
+
+    def __setitem__(self, name: str, array: Array) -> None:
+        """Add or replace a column."""
+        if len(array) != self.length:
+            problem = f"column {name!r} has {len(array)} rows where the table has {self.length}."
+            raise ContractError(problem, "Give one value a row.")
+        self._arrays[name] = array
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a column."""
+        return name in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        """Go over the names, in the order they were added."""
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        """Return the number of columns; `length` is the number of rows."""
+        return len(self._arrays)
+
+    def numbers(self, name: str, rows: Rows | None = None) -> NDArray[np.float64]:
+        """Return a column (or some of its rows) as float64, for arithmetic."""
+        column = self[name]
+        return np.asarray(column if rows is None else column.take(rows, axis=0), dtype=np.float64)
+
+    def take(self, rows: Rows) -> Columns:
+        """Return a new table of these rows, copied."""
+        return Columns({name: a.take(rows, axis=0) for name, a in self._arrays.items()}, length=len(rows))
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes that the arrays hold."""
+        return sum(a.nbytes for a in self._arrays.values())
+
+    def save(self, path: Path) -> None:
+        """Write the arrays to one uncompressed .npz file."""
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{k: np.asarray(v) for k, v in self._arrays.items()})
+
+    @classmethod
+    def load(cls, path: Path) -> Columns:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls({name: file[name] for name in file.files})

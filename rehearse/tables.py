@@ -1,0 +1,155 @@
+"""Tables in files: the one door to DuckDB, which reads, writes and queries them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rehearse.columns import Array, Columns
+from rehearse.errors import DataError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+View = Columns | Path | str
+"""What a query can see under a name: a table in memory, or a Parquet/CSV file or glob of files."""
+Words = Mapping[str, tuple[str, ...]]
+"""For a column of codes: what code 0, 1, … is called."""
+
+
+def _connect() -> DuckDBPyConnection:
+    import duckdb
+
+    # One thread: row order in, row order out, and no contention with the run itself.
+    connection = duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def read_table(path: Path) -> Columns:
+    """Return a CSV or Parquet file as columns; text columns become arrays of str.
+
+    Raises DataError where there is no such file, its kind is unknown, or it cannot be read.
+    """
+    if not path.is_file():
+        problem = f"there is no file {str(path)!r}."
+        raise DataError(problem, "Check the path; a table is a .csv or .parquet file.")
+    if path.stat().st_size == 0:
+        problem = f"the table {str(path)!r} is empty."
+        raise DataError(problem, "Write a header line and at least one row.")
+    table = query("SELECT * FROM source", source=path)
+    if table.length == 0:
+        problem = f"the table {str(path)!r} has a header ({', '.join(table)}) and no rows."
+        raise DataError(problem, "Give at least one row.")
+    return table
+
+
+def query(sql: str, **views: View) -> Columns:
+    """Run one SELECT over named views and return its result as columns.
+
+    NULL becomes NaN in numbers and "" in text. Raises DataError with DuckDB's own words.
+    """
+    import duckdb
+
+    connection = _connect()
+    try:
+        for name, view in views.items():
+            _register(connection, name, view)
+        found = connection.execute(sql).fetchnumpy()
+    except duckdb.Error as error:
+        problem = f"a table could not be read: {_first_line(error)}."
+        raise DataError(problem, "Check the file and the names of its columns.") from error
+    finally:
+        connection.close()
+    return Columns({name: _plain(values) for name, values in found.items()})
+
+
+def write_table(
+    path: Path, table: Columns, metadata: Mapping[str, str] | None = None, words: Words | None = None
+) -> None:
+    """Write columns to a Parquet file, aside first and then renamed, so that it is whole or absent.
+
+    Codes in a column named in `words` are written as their words; a column of more dimensions
+    becomes one column a place (`name_0`, `name_1`, …).
+    """
+    connection = _connect()
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        connection.register("source", _flat(table))
+        connection.execute(_copy_statement(table, aside, metadata or {}, words or {}))
+    finally:
+        connection.close()
+    commit(aside, path)
+
+
+def commit(aside: Path, path: Path) -> None:
+    """Make a file that was written aside the real one: synced to disk, then renamed."""
+    with aside.open("rb+") as file:
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file aside, then rename it, so that it is whole or absent."""
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(text, encoding="utf-8")
+    commit(aside, path)
+
+
+def _copy_statement(table: Columns, path: Path, metadata: Mapping[str, str], words: Words) -> str:
+    chosen = [
+        f'{_list(words[name])}[CAST("{name}" AS INTEGER) + 1] AS "{name}"' if name in words else f'"{name}"'
+        for name in _flat(table)
+    ]
+    options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+    if metadata:
+        pairs = ", ".join(f"{key}: {_quoted(value)}" for key, value in metadata.items())
+        options += f", KV_METADATA {{{pairs}}}"
+    return f"COPY (SELECT {', '.join(chosen)} FROM source) TO {_quoted(str(path))} ({options})"
+
+
+def _flat(table: Columns) -> dict[str, Array]:
+    flat: dict[str, Array] = {}
+    for name, values in table.items():
+        if values.ndim == 1:
+            flat[name] = values.astype(object) if values.dtype.kind == "U" else np.ascontiguousarray(values)
+        else:
+            flat |= {f"{name}_{i}": np.ascontiguousarray(values[:, i]) for i in range(values.shape[1])}
+    return flat
+
+
+def _register(connection: DuckDBPyConnection, name: str, view: View) -> None:
+    if isinstance(view, Columns):
+        connection.register(name, _flat(view))
+        return
+    path = str(view)
+    reader = f"read_csv({_quoted(path)})" if path.endswith(".csv") else None
+    reader = reader or f"read_parquet({_quoted(path)}, union_by_name = true)"
+    connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {reader}')
+
+
+def _plain(values: Any) -> Array:
+    missing = np.ma.getmaskarray(values)
+    plain: Array = np.ma.getdata(values)
+    if plain.dtype.kind == "O":
+        return np.array(["" if gone else str(v) for v, gone in zip(plain, missing, strict=True)], dtype=str)
+    if missing.any():
+        plain = plain.astype(np.float64)
+        plain[missing] = np.nan
+    return plain
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _list(words: tuple[str, ...]) -> str:
+    return f"[{', '.join(_quoted(w) for w in words)}]"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")
