@@ -1,0 +1,72 @@
+"""Names of worlds, policies and checks: built-in and plugged in through the same door.
+
+A plug-in declares an entry point in the group `rehearse.worlds`, `rehearse.policies` or
+`rehearse.checks`, named `thing-vN`, that points at a factory. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from rehearse.errors import NotFoundError, did_you_mean
+
+Kind = Literal["worlds", "policies", "checks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A registered name: where its factory is, and what it is in a line."""
+
+    name: str
+    target: str
+    """`package.module:attribute`"""
+    summary: str = ""
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the factory."""
+        module, _, attribute = self.target.partition(":")
+        factory: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+        return factory
+
+
+_BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
+    "worlds": (
+        Entry(
+            "recommend-v1",
+            "rehearse.environments.recommend:build",
+            "items with attributes, people with tastes over them",
+        ),
+    ),
+    "policies": (
+        Entry("random-v1", "rehearse.policies.baselines:Random", "any available item, all as likely"),
+        Entry("constant-v1", "rehearse.policies.baselines:Constant", "always the same slate"),
+        Entry("popular-v1", "rehearse.policies.learners:Popular", "what was taken most so far"),
+        Entry("greedy-v1", "rehearse.policies.baselines:Greedy", "the truly best item: an oracle"),
+        Entry("epsilon-v1", "rehearse.policies.learners:EpsilonGreedy", "learns from outcomes between ticks"),
+        Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
+    ),
+    "checks": (),
+}
+
+
+def entries(kind: Kind) -> dict[str, Entry]:
+    """Return everything registered of a kind, by name; plug-ins cannot replace built-ins."""
+    found = {
+        point.name: Entry(point.name, point.value, f"from {point.dist.name if point.dist else 'a plug-in'}")
+        for point in entry_points(group=f"rehearse.{kind}")
+    }
+    return found | {entry.name: entry for entry in _BUILT_IN[kind]}
+
+
+def find(kind: Kind, name: str) -> Entry:
+    """Return the entry of a name, or raise NotFoundError that names the nearest ones."""
+    known = entries(kind)
+    if name not in known:
+        singular = {"worlds": "world", "policies": "policy", "checks": "check"}[kind]
+        problem = f"there is no {singular} named {name!r}."
+        raise NotFoundError(problem, did_you_mean(name, known))
+    return known[name]

@@ -1,0 +1,137 @@
+"""From a name or a file to a checked Scenario, and back to text.
+
+A scenario is found by its name in the catalogue (`travel`, `travel@1`) or by the path of a YAML file. It
+may extend another; files that it names (tables, edge lists, models) lie in its own folder or below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from rehearse.errors import NotFoundError, ScenarioError, did_you_mean
+from rehearse.scenario.document import MAX_BYTES, Node, parse, parse_value
+from rehearse.scenario.edit import NOWHERE, edited, merged, put
+from rehearse.scenario.model import Scenario
+from rehearse.scenario.references import with_files
+from rehearse.scenario.resolved import digest, from_yaml, to_yaml
+from rehearse.scenario.wrong import check
+
+__all__ = ["Listed", "catalogue", "digest", "from_yaml", "load", "to_yaml"]
+
+SUFFIXES = frozenset({".yaml", ".yml"})
+OPTIONS = {"people.count": "--users", "time.ticks": "--ticks", "seed": "--seed", "replicas": "--replicas"}
+_LAYERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A scenario of the catalogue."""
+
+    name: str
+    version: int
+    title: str
+    file: Path
+
+
+def load(
+    ref: str | Path,
+    *,
+    sets: Sequence[str] = (),
+    users: int | str | None = None,
+    ticks: int | str | None = None,
+    seed: int | str | None = None,
+    replicas: int | str | None = None,
+) -> Scenario:
+    """Return the scenario of a catalogue name or file, with edits (`key=value`) and then options applied.
+
+    A number may be given as text, as it was typed. Raises NotFoundError where there is no such scenario,
+    and ScenarioError where it cannot be used.
+    """
+    tree = edited(_layered(_find(ref), ()), sets)
+    for (path, option), value in zip(OPTIONS.items(), (users, ticks, seed, replicas), strict=True):
+        if value is not None:
+            tree = put(tree, path.split("."), parse_value(str(value), f"{option} {value}"))
+    tree = with_files(tree, Path.cwd(), confined=False)
+    return check(Scenario, tree.plain(), tree=tree)
+
+
+def catalogue() -> list[Listed]:
+    """Return the scenarios that come with Rehearse, by name and version."""
+    folder = Path(str(files("rehearse").joinpath("catalogue")))
+    found = []
+    for file in sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES):
+        top = parse(file.read_bytes(), file.name).plain()
+        found.append(Listed(str(top["name"]), int(top.get("version", 1)), str(top.get("title", "")), file))
+    return sorted(found, key=lambda entry: (entry.name, entry.version))
+
+
+def _find(ref: str | Path) -> Path:
+    if isinstance(ref, Path) or Path(ref).suffix in SUFFIXES or "/" in ref or "\\" in ref:
+        return _existing(Path(ref))
+    name, at, version = ref.partition("@")
+    known = catalogue()
+    versions = [entry for entry in known if entry.name == name]
+    if not versions:
+        problem = f"there is no scenario {name!r} in the catalogue."
+        hint = did_you_mean(name, {entry.name for entry in known})
+        raise NotFoundError(problem, f"{hint} A file is given by its path, such as ./{name}.yaml.")
+    matching = [entry for entry in versions if not at or str(entry.version) == version]
+    if not matching:
+        problem = f"there is no version {version!r} of scenario {name!r}."
+        raise NotFoundError(problem, f"There is {', '.join(f'{name}@{e.version}' for e in versions)}.")
+    return matching[-1].file
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        problem = f"{str(path)!r} is a folder, not a scenario."
+        raise NotFoundError(problem, f"Give the YAML file, such as {path / 'scenario.yaml'}.")
+    if not path.is_file():
+        problem = f"there is no file {str(path)!r}."
+        near = [p.name for p in path.parent.glob("*") if p.suffix in SUFFIXES] if path.parent.is_dir() else []
+        raise NotFoundError(problem, did_you_mean(path.name, near) if near else "Check the path.")
+    return path
+
+
+def _layered(path: Path, above: tuple[Path, ...]) -> Node:
+    here = path.resolve()
+    if here in above or len(above) >= _LAYERS:
+        chain = " → ".join(p.name for p in (*above, here))
+        problem = f"{path}: the scenarios extend each other in a circle or too deeply: {chain}."
+        raise ScenarioError(problem, "Take out one `extends:`.")
+    tree = parse(_read(path), str(path))
+    if not isinstance(tree.value, dict):
+        problem = f"{tree.place}: a scenario is a map of keys and values, found {_kind(tree)}."
+        raise ScenarioError(problem, "Begin with `name:`; `rehearse show travel` prints an example.")
+    own = with_files(tree, path.parent, confined=True)
+    base = own.child("extends")
+    below = NOWHERE if base is None else _layered(_base(base, path), (*above, here))
+    return merged(below, own.without("extends"))
+
+
+def _base(node: Node, path: Path) -> Path:
+    ref = node.value
+    if not isinstance(ref, str):
+        problem = f"{node.place}: extends names a scenario, found {node.plain()!r}."
+        raise ScenarioError(problem, "Write a catalogue name, or the path of a YAML file from here.")
+    try:
+        return _find(path.parent / ref if Path(ref).suffix in SUFFIXES else ref)
+    except NotFoundError as error:
+        problem = f"{node.place}: extends: {error.problem}"
+        raise ScenarioError(problem, error.remedy) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        problem = f"{str(path)!r} could not be read: {error.strerror}."
+        raise ScenarioError(problem, "Check the path and its permissions.") from None
+
+
+def _kind(tree: Node) -> str:
+    return "a list" if isinstance(tree.value, list) else repr(tree.value)

@@ -1,0 +1,176 @@
+"""The scenario: who, where, which model, for how long, under what conditions, judged how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick
+from rehearse.scenario.people import People
+
+MOST_PEOPLE = 100_000_000
+"""Over all replicas; a person takes about a hundred bytes of memory."""
+
+
+class Part(Strict):
+    """A world or a policy by name, with settings that its own schema checks."""
+
+    name: str = Field(min_length=1)
+    settings: dict[str, Any] = {}
+
+
+class Drift(Strict):
+    """A scheduled change of something that the world owns."""
+
+    tick: Tick
+    """The first tick at which the new value holds."""
+    what: str
+    """A path that the world knows, such as `items.train.gc`."""
+    add: float = 0.0
+    times: float = 1.0
+    """new = old · times + add."""
+    until: Tick | None = None
+    """The first tick at which the old value holds again."""
+    note: str = ""
+    """The sentence that marks it in the report."""
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        _in_order(self.tick, self.until)
+        return self
+
+
+class Latency(Strict):
+    """How long an answer takes in simulated time: a lognormal, between two ticks."""
+
+    median_ms: NotNegative = 200.0
+    spread: NotNegative = 0.3
+    """Standard deviation of the logarithm."""
+    start: Tick = 0
+    until: Tick | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        _in_order(self.start, self.until)
+        return self
+
+
+class FaultSpec(Strict):
+    """Calls that fail on purpose."""
+
+    kind: Literal["error", "timeout", "nan", "wrong_action"] = "error"
+    rate: Share = 0.01
+    start: Tick = 0
+    until: Tick | None = None
+    group: str | None = None
+    """Only for people of this group."""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        _in_order(self.start, self.until)
+        return self
+
+
+class GuardSpec(Strict):
+    """A rule that the model's answers must keep; what breaks it is replaced or vetoed, and recorded."""
+
+    name: Name
+    forbid: tuple[str, ...] = ()
+    """Items that may not be proposed."""
+    group: str | None = None
+    """Only to people of this group."""
+    replace: str | None = None
+    """The item proposed instead; None: the person gets no answer."""
+
+    @model_validator(mode="after")
+    def _replacement_is_allowed(self) -> Self:
+        if self.replace in self.forbid:
+            problem = f"{self.replace!r} is forbidden and cannot be the replacement"
+            raise ValueError(problem)
+        return self
+
+
+class Criterion(Strict):
+    """A claim about a metric that the verdict judges."""
+
+    metric: str
+    group: str | None = None
+    """Only people of this group."""
+    at_least: float | None = None
+    at_most: float | None = None
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    why: str = ""
+    """Why this matters and where the threshold comes from."""
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            problem = "give either at_least or at_most"
+            raise ValueError(problem)
+        return self
+
+
+class Time(Strict):
+    """How simulated time passes."""
+
+    ticks: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    unit: str = "day"
+    max_turns: Annotated[int, Field(ge=1, le=1000)] = 8
+    """A session ends after so many turns at the latest."""
+    budget_s: Positive | None = None
+    """Simulated seconds that a session may take; None: no limit."""
+    think_s: NotNegative = 10.0
+    """Simulated seconds a person takes for a turn besides waiting."""
+    deadline_ms: Positive = 10_000.0
+    """An answer with a longer simulated latency counts as a policy error."""
+    wall_limit_s: Positive = 60.0
+    """Wall-clock seconds after which a call to the model is given up and the run not completed."""
+
+
+class Scenario(Strict):
+    """A rehearsal, as it is written in a catalogue."""
+
+    name: Name
+    version: int = Field(default=1, ge=1)
+    title: str = ""
+    description: str = ""
+    extends: str | None = None
+    """The name or file of the scenario that this one changes."""
+    world: Part
+    people: People = People()
+    policy: Part
+    time: Time = Time()
+    replicas: Annotated[int, Field(ge=1, le=100_000)] = 10
+    """How many independent societies are rehearsed; intervals are over them."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    latency: tuple[Latency, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    faults: tuple[FaultSpec, ...] = ()
+    guards: tuple[GuardSpec, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    assumptions: tuple[str, ...] = Field(min_length=1)
+    """What is taken for granted; a verdict is worth no more than these."""
+    limitations: tuple[str, ...] = Field(min_length=1)
+    """What this scenario cannot show."""
+
+    @model_validator(mode="after")
+    def _fits_a_machine(self) -> Self:
+        if self.people_in_all > MOST_PEOPLE:
+            counted = f"people.count × replicas = {self.people.count:,} × {self.replicas:,}"
+            problem = f"{counted} is more than {MOST_PEOPLE:,} people"
+            raise ValueError(problem)
+        return self
+
+    @property
+    def people_in_all(self) -> Count:
+        """Return the number of people over all replicas."""
+        return self.people.count * self.replicas
+
+
+def _in_order(start: int, until: int | None) -> None:
+    if until is not None and until <= start:
+        problem = f"it ends (until {until}) before it has begun (tick {start})"
+        raise ValueError(problem)
