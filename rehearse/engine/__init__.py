@@ -1,0 +1,5 @@
+"""The kernel: simulated time, sessions and turns."""
+
+from rehearse.engine.kernel import Simulation
+
+__all__ = ["Simulation"]

@@ -1,0 +1,182 @@
+"""The kernel: ticks of sessions of turns, and nothing else.
+
+A tick is a loop over blocks of people; a block holds its whole session while its state is in the
+cache. That equals moving everybody turn by turn, because people meet only between sessions. A
+world or policy whose answers depend on earlier answers in the same tick says `coupled`, and the
+block is then everybody. Latency, faults, guards and the record wrap the kernel; it has no branch
+for any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import numpy as np
+
+from rehearse.chance import Chance
+from rehearse.columns import Array, Columns, Rows
+from rehearse.contract import (
+    Codes,
+    Decisions,
+    End,
+    Exchange,
+    Learner,
+    Offer,
+    Policy,
+    Remembers,
+    Requests,
+    Responses,
+    Singles,
+    Turn,
+    Users,
+    Watcher,
+    World,
+)
+from rehearse.engine.feedback import Notebook
+from rehearse.engine.machine import keep_memory
+from rehearse.scenario.model import Time
+
+BLOCK = 8192
+FELT = ("satisfaction", "patience", "progress")
+"""The columns of people that every turn records before and after."""
+
+
+@dataclass(slots=True)
+class Simulation:
+    """A society meeting a decision model, at the start of a tick."""
+
+    world: World
+    users: Users
+    policy: Policy
+    chance: Chance
+    time: Time = field(default_factory=Time)
+    block: int = BLOCK
+    """People worked on at once; results do not depend on it."""
+    tick: int = 0
+    """The tick that comes next."""
+    watchers: list[Watcher] = field(default_factory=list)
+    marks: list[tuple[int, str]] = field(default_factory=list)
+    """What changed in the world so far: the tick and a sentence."""
+    notebook: Notebook | None = None
+
+    def __post_init__(self) -> None:
+        """Take notes for a policy that learns."""
+        keep_memory()
+        if isinstance(self.policy, Learner):
+            self.notebook = Notebook()
+            self.watchers.append(self.notebook)
+
+    def advance(self) -> None:
+        """Let one tick pass: drift, sessions, influence, life, learning."""
+        self.marks += [(self.tick, sentence) for sentence in self.world.drift(self.tick)]
+        for rows in self._blocks(self.users.open(self.tick)):
+            self._hold_session(rows)
+        self.users.socialise(self.tick)
+        self.users.live(self.tick)
+        for watcher in self.watchers:
+            watcher.on_tick(self.tick, self.users)
+        if self.notebook is not None and isinstance(self.policy, Learner):
+            self.policy.learn(self.notebook.hand_over(self.tick))
+        self.tick += 1
+
+    def state(self) -> dict[str, Array]:
+        """Return all that is needed to go on from here, as arrays with prefixed names."""
+        parts: dict[str, Mapping[str, Array]] = {"people": self.users.columns, "world": self.world.state()}
+        if isinstance(self.policy, Remembers):
+            parts["policy"] = self.policy.state()
+        return {f"{part}/{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+    def restore(self, state: Mapping[str, Array], tick: int) -> None:
+        """Go back to what `state` gave at the start of a tick."""
+        self.tick = tick
+        for name, array in _under(state, "people").items():
+            self.users.columns[name] = array
+        for past in range(tick):
+            self.marks += [(past, sentence) for sentence in self.world.drift(past)]
+        self.world.restore(_under(state, "world"))
+        if isinstance(self.policy, Remembers):
+            self.policy.restore(_under(state, "policy"))
+
+    def _blocks(self, rows: Rows) -> Iterator[Rows]:
+        together = self.world.coupled or getattr(self.policy, "coupled", False)
+        size = max(len(rows), 1) if together else self.block
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
+
+    def _hold_session(self, rows: Rows) -> None:
+        turn = self._seat(rows)
+        clock = np.zeros(len(rows), dtype=np.float32)
+        for number in count():
+            exchange = self._take_turn(replace(turn, turn=number), clock)
+            ended = exchange.end != End.NONE
+            self.users.close(exchange.turn.where(ended), exchange.end[ended])
+            for watcher in self.watchers:
+                watcher.on_turn(exchange)
+            if ended.all():
+                return
+            turn = exchange.turn.where(~ended)
+            clock = self._later(exchange)[~ended]
+
+    def _take_turn(self, turn: Turn, clock: Singles) -> Exchange:
+        people = self.users.columns
+        before = _felt(people, turn.rows)
+        offer = self.world.offer(turn, people)
+        requests = self._asked(turn, offer)
+        decisions = self.policy.decide(requests)
+        responses = self.users.respond(turn, offer, decisions)
+        outcomes = self.world.settle(turn, people, offer, decisions, responses)
+        self.users.remember(turn, decisions, responses, outcomes)
+        return Exchange(
+            turn=turn,
+            requests=requests,
+            decisions=decisions,
+            responses=responses,
+            outcomes=outcomes,
+            end=self._ends(turn, clock, decisions, responses),
+            sim_time=clock,
+            before=before,
+            after=_felt(people, turn.rows),
+            session=np.asarray(people["session"].take(turn.rows), dtype=np.int32),
+        )
+
+    def _asked(self, turn: Turn, offer: Offer) -> Requests:
+        requests = replace(self.users.ask(turn, offer), chance=self.chance)
+        if not getattr(self.policy, "sees_truth", False):
+            return requests
+        people = self.users.columns
+        return replace(requests, truth=lambda at: self.world.truth(turn.take(at), people, offer.take(at)))
+
+    def _ends(self, turn: Turn, clock: Singles, decisions: Decisions, responses: Responses) -> Codes:
+        end = responses.end.copy()
+        if self.time.budget_s is not None:
+            late = clock + self.time.think_s + decisions.latency / 1000.0 > self.time.budget_s
+            end[(end == End.NONE) & late] = End.TIME_BUDGET
+        if turn.turn + 1 >= self.time.max_turns:
+            end[end == End.NONE] = End.TURN_CAP
+        return end
+
+    def _later(self, exchange: Exchange) -> Singles:
+        passed = np.float32(self.time.think_s) + exchange.decisions.latency / np.float32(1000.0)
+        return np.asarray(exchange.sim_time + passed, dtype=np.float32)
+
+    def _seat(self, rows: Rows) -> Turn:
+        people = self.users.columns
+        return Turn(
+            rows=rows,
+            replica=np.asarray(people["replica"].take(rows), dtype=np.int32),
+            user=np.asarray(people["user"].take(rows), dtype=np.int64),
+            tick=self.tick,
+            turn=0,
+            chance=self.chance,
+        )
+
+
+def _felt(people: Columns, rows: Rows) -> dict[str, Singles]:
+    return {name: np.asarray(people[name].take(rows), dtype=np.float32) for name in FELT}
+
+
+def _under(state: Mapping[str, Array], part: str) -> dict[str, Array]:
+    prefix = f"{part}/"
+    return {name.removeprefix(prefix): a for name, a in state.items() if name.startswith(prefix)}

@@ -1,0 +1,89 @@
+"""Reading a run folder: its scenario, its manifest, and its tables through SQL."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rehearse.columns import Columns
+from rehearse.errors import NotFoundError, OutputError
+from rehearse.scenario.model import Scenario
+from rehearse.tables import query
+
+MANIFEST = "manifest.json"
+SCENARIO = "scenario.yaml"
+TURNS = "turns"
+USERS = "users.parquet"
+TICKS = "ticks.parquet"
+TIES = "ties.parquet"
+VERDICT = "verdict.json"
+FINISHED = "finished"
+
+
+class RunRecord:
+    """A run folder, read only.
+
+    Raises NotFoundError where the folder is no run, OutputError where it is damaged or unfinished.
+    """
+
+    def __init__(self, folder: Path | str, *, finished: bool = True) -> None:
+        """Open a run folder; with `finished`, refuse one that was interrupted."""
+        self.folder = Path(folder)
+        if not (self.folder / MANIFEST).is_file():
+            problem = f"{str(self.folder)!r} is not a run folder: it has no {MANIFEST}."
+            raise NotFoundError(problem, "Give the folder that `rehearse run` printed.")
+        if finished and self.manifest.get("status") == "running":
+            problem = f"the run in {str(self.folder)!r} was interrupted at tick {self.manifest.get('tick')}."
+            raise OutputError(problem, f"Finish it with `rehearse resume {self.folder}`.")
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest: what ran, on what, when, and the digest."""
+        return self._json(MANIFEST)
+
+    @cached_property
+    def verdict(self) -> dict[str, Any]:
+        """Return the verdict as it was written."""
+        return self._json(VERDICT)
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """Return the resolved scenario of the run."""
+        from rehearse.scenario.load import load
+
+        return load(self.folder / SCENARIO)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Return the names of the items, by id."""
+        return tuple(self.manifest["items"])
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the names of the groups."""
+        return tuple(self.manifest["groups"])
+
+    def query(self, sql: str) -> Columns:
+        """Run a SELECT over the views turns, users, ticks (and ties, where people know each other)."""
+        views = {"turns": f"{self.folder}/{TURNS}/*.parquet"}
+        for name, file in (("users", USERS), ("ticks", TICKS), ("ties", TIES)):
+            if (self.folder / file).is_file():
+                views[name] = str(self.folder / file)
+        return query(sql, **views)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            problem = f"the run in {str(self.folder)!r} has no {name}."
+            raise OutputError(problem, f"Finish it with `rehearse resume {self.folder}`.") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            problem = f"{str(path)!r} is damaged: {error}."
+            raise OutputError(problem, "Run the scenario again.") from error
+        if not isinstance(found, dict):
+            problem = f"{str(path)!r} holds {type(found).__name__} where an object belongs."
+            raise OutputError(problem, "Run the scenario again.")
+        return found
