@@ -23,6 +23,8 @@ from rehearse.errors import ScenarioError
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
 MAX_PARTS = 100_000
+MAX_SHOWN = 80
+"""Characters of an option that a message repeats."""
 EXACT_WHOLE = 2.0**53
 """Up to here a float that is a whole number stands for exactly that number."""
 HUGE = 2**63
@@ -102,6 +104,7 @@ def parse(data: bytes | str, source: str) -> Node:
 
 def parse_value(text: str, source: str) -> Node:
     """Read a value as it is given to an option: a number, word, list or map in YAML; empty is null."""
+    source = source if len(source) <= MAX_SHOWN else f"{source[:MAX_SHOWN]}…"
     place = Place(source)
     return _parse(text, source, lambda _: place) if text.strip() else Node(None, place)
 
@@ -112,7 +115,7 @@ def _parse(data: bytes | str, source: str, locate: Locate) -> Node:
         constructor, root = _compose(text)
         if root is None:
             problem = f"{source}: the document is empty."
-            raise ScenarioError(problem, "Write keys and values; `rehearse show travel` prints an example.")
+            raise ScenarioError(problem, "Write keys and values, as `rehearse show travel --resolved` does.")
         return _Builder(constructor, locate).build(root, locate(root.start_mark), depth=0)
     except YAMLError as error:
         raise _explained(error, source, locate) from None
@@ -173,11 +176,7 @@ class _Builder:
 
     def build(self, node: Any, place: Place, depth: int) -> Node:
         """Return our node for one of ruamel's."""
-        self._parts += 1
-        if depth > MAX_DEPTH or self._parts > MAX_PARTS:
-            limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_PARTS:,} values"
-            problem = f"{place}: with its aliases written out the document has more than {limit}."
-            raise ScenarioError(problem, "Use fewer aliases (*name), and none inside what it names.")
+        self._count(place, depth)
         kind = str(node.tag).removeprefix(_TAG)
         if isinstance(node, MappingNode) and kind == "map":
             return Node(dict(self._entries(node, depth)), place)
@@ -190,6 +189,13 @@ class _Builder:
             return Node(self._number(node, place), place)
         problem = f"{place}: the tag {kind[:40]!r} is not used in scenarios."
         raise ScenarioError(problem, "Leave the tag (!) out.")
+
+    def _count(self, place: Place, depth: int) -> None:
+        self._parts += 1
+        if depth > MAX_DEPTH or self._parts > MAX_PARTS:
+            limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_PARTS:,} values"
+            problem = f"{place}: with its aliases written out the document has more than {limit}."
+            raise ScenarioError(problem, "Use fewer aliases (*name), and none inside what it names.")
 
     def _entries(self, node: MappingNode, depth: int) -> Iterator[tuple[str, Node]]:
         seen: dict[str, Place] = {}
@@ -212,7 +218,7 @@ class _Builder:
         try:
             value: Scalar = self._constructor.construct_object(node)
         except ValueError:  # more digits than Python is willing to read
-            value = math.inf
+            value = HUGE
         if isinstance(value, bool) or value is None:
             return value
         shown = node.value if len(node.value) <= 40 else f"{node.value[:20]}… ({len(node.value)} digits)"

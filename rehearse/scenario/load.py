@@ -105,7 +105,7 @@ def _layered(path: Path, above: tuple[Path, ...]) -> Node:
     tree = parse(_read(path), str(path))
     if not isinstance(tree.value, dict):
         problem = f"{tree.place}: a scenario is a map of keys and values, found {_kind(tree)}."
-        raise ScenarioError(problem, "Begin with `name:`; `rehearse show travel` prints an example.")
+        raise ScenarioError(problem, "Begin with `name:`, as `rehearse show travel --resolved` does.")
     own = with_files(tree, path.parent, confined=True)
     base = own.child("extends")
     below = NOWHERE if base is None else _layered(_base(base, path), (*above, here))

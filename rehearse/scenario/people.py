@@ -236,13 +236,13 @@ class MemorySpec(Strict):
     weight: NotNegative = 1.0
     """Utility per unit of remembered experience of an item, measured from .5."""
     trust_rate: Share = 0.2
-    """How far trust moves towards each experience: of an item taken; 0 for an error or a session abandoned."""
+    """How far trust moves towards each experience: an item taken; 0 for an error or a session abandoned."""
     trust_weight: float = 0.5
     """Utility per unit of trust, measured from .5, that is added to whatever the model proposes."""
     habit_rate: Share = 0.1
     """How far the habit of using the model moves with each session opened or passed over."""
     habit_weight: Share = 0.0
-    """How far full habit makes up for distrust in coming: t = trust**visit_trust becomes t + this · (1 − t)."""
+    """How far full habit makes up for distrust: t = trust**visit_trust becomes t + this · (1 − t)."""
 
 
 class GoalSpec(Strict):
@@ -270,7 +270,7 @@ class GoalSpec(Strict):
     revision: NotNegative = 0.0
     """How much the outside option is marked down when the deadline is one tick away (linear before)."""
     learning: float = 0.0
-    """How much the strength grows per unit of experience, measured from .5: new information changes the wish."""
+    """How much the strength grows per unit of experience, measured from .5: news changes the wish."""
 
 
 class Graph(Strict):
@@ -339,7 +339,12 @@ class People(Strict):
     count: Count = 1000
     source: Source | None = None
     traits: dict[str, Distribution] = {}
-    """Named numbers; the names in `agents.TRAITS` steer behaviour and have defaults."""
+    """Named numbers; the names in `agents.TRAITS` steer behaviour and have defaults.
+
+    Four more steer it where they are given: `reservation` (added to the outside option), `habit` and
+    `satisfaction` (where they begin), and `adopted` (from .5: uses the model from the start; others
+    then come only once friends have made them adopt).
+    """
     tastes: dict[str, Distribution] = {}
     """The weight of each attribute of the world's items in a person's utility; `each` for all others."""
     correlations: tuple[Correlation, ...] = ()
