@@ -1,0 +1,52 @@
+"""Small tools for blocks of rows: pieces that fit the cache, and sums in a fixed tree.
+
+Where a person has several numbers (places of a slate, slots of a memory, attributes), the
+arithmetic runs with that axis first and the people last: every operation then goes along the
+people, contiguously, and the order of a sum is written in the code instead of left to numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from rehearse.columns import Columns
+from rehearse.exact import Floats
+
+CHUNK = 8192
+"""Rows worked on at once where a whole population passes by."""
+
+
+def chunks(length: int, size: int = CHUNK) -> Iterator[slice]:
+    """Yield slices that cover a length, each at most `size` long."""
+    for start in range(0, length, size):
+        yield slice(start, min(start + size, length))
+
+
+def raw(columns: Columns, name: str) -> NDArray[Any]:
+    """Return a column, itself and in its own type."""
+    return columns[name]
+
+
+def tree_sum(parts: Floats) -> Floats:
+    """Return the sum over the first axis, added in the tree of `exact.total`."""
+    if not len(parts):
+        return np.zeros(parts.shape[1:])
+    while len(parts) > 1:
+        half = len(parts) // 2
+        folded = parts[:half] + parts[half : 2 * half]
+        parts = np.concatenate([folded, parts[2 * half :]]) if len(parts) % 2 else folded
+    return np.asarray(parts[0])
+
+
+def turned(rows: NDArray[Any], kind: DTypeLike = np.float64) -> NDArray[Any]:
+    """Return (n, k) as contiguous (k, n) of another type: the people last."""
+    return np.array(rows.T, dtype=kind, order="C")
+
+
+def moved(value: Floats, towards: Floats | float, rate: float) -> Floats:
+    """Return values moved part of the way: value + rate · (towards − value)."""
+    return np.asarray(value + rate * (towards - value))

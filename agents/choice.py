@@ -1,0 +1,146 @@
+"""Choice: which of the items in a slate a person takes, if any.
+
+With u_i the utility of item i, o that of the outside option (taking nothing) and s the person's
+noise (the scale of what nobody can know about them):
+
+    logit     P(i) = e^(u_i/s) / (e^(o/s) + Σ_j e^(u_j/s))                 McFadden (1974)
+    cascade   from the top; an item looked at is taken with a_i = 1 / (1 + e^-((u_i − o)/s));
+              after one that is not, the next is looked at with chance γ    Craswell et al. (2008)
+
+An item that cannot be had has the utility −∞ and the probability 0. A choice is a place of the
+slate, or -1 for nothing. Shapes: utilities (n, k); outside, noise (n,). Every row stands alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rehearse import exact
+from rehearse.agents.blocks import chunks, tree_sum, turned
+from rehearse.contract import NOTHING, Codes, Flags, Ints
+from rehearse.exact import Floats
+
+NOISE_FLOOR = 1e-6
+"""Less noise than this is this much: the best item is taken for certain."""
+GATHERED = 1 << 15
+"""How many attributes are gathered at once: 256 kilobytes stay in the cache."""
+
+
+def logit_probabilities(utilities: Floats, outside: ArrayLike, noise: ArrayLike = 1.0) -> Floats:
+    """Return the probability of each place and, last, of taking nothing: shape (n, k + 1)."""
+    weights = _weights(utilities, outside, noise)
+    return (weights / tree_sum(weights)).T
+
+
+def logit_choice(utilities: Floats, outside: ArrayLike, noise: ArrayLike, uniform: Floats) -> Codes:
+    """Return the place taken by each person, by inversion of one uniform number each."""
+    weights = _weights(utilities, outside, noise)
+    target = uniform * tree_sum(weights)
+    reached = np.zeros(len(target))
+    position = np.zeros(len(target), dtype=np.int8)
+    for weight in weights[:-1]:
+        reached += weight
+        position += reached <= target
+    position[position == len(weights) - 1] = NOTHING
+    return position
+
+
+def take_chances(utilities: Floats, outside: ArrayLike, noise: ArrayLike = 1.0) -> Floats:
+    """Return with what chance an item is taken once it is looked at: shape (n, k)."""
+    above = utilities.T - np.asarray(outside, dtype=np.float64)
+    chance = exact.sigmoid(above / np.maximum(noise, NOISE_FLOOR))
+    return np.where(np.isneginf(utilities.T), 0.0, chance).T
+
+
+def cascade_probabilities(take: Floats, attention: float = 1.0) -> Floats:
+    """Return the probability of each place and, last, of taking nothing: shape (n, k + 1)."""
+    _, taken = dbn_probabilities(take, np.ones_like(take), attention)
+    nothing = np.ones(len(taken))
+    for place in taken.T:
+        nothing -= place
+    return np.concatenate([taken, nothing[:, None]], axis=1)
+
+
+def cascade_choice(take: Floats, attention: float, uniforms: Floats) -> Codes:
+    """Return the place taken by each person, with one uniform number for each place (n, k).
+
+    At a place looked at, the lowest part of [0, 1) means to take, the next to go on, the rest to stop.
+    """
+    position = np.full(len(take), NOTHING, dtype=np.int8)
+    looking = np.ones(len(take), dtype=np.bool_)
+    for place, (chance, uniform) in enumerate(zip(take.T, uniforms.T, strict=True)):
+        position[looking & (uniform < chance)] = place
+        looking &= (uniform >= chance) & (uniform < chance + (1.0 - chance) * attention)
+    return position
+
+
+def dbn_probabilities(attraction: Floats, satisfaction: Floats, perseverance: float) -> tuple[Floats, Floats]:
+    """Return the chances that each place is looked at, and clicked, in a dynamic Bayesian network.
+
+    P(look 1) = 1, P(look i + 1) = γ · P(look i) · (1 − a_i s_i), P(click i) = P(look i) · a_i
+    (Chapelle and Zhang 2009). With all s_i = 1 this is the cascade.
+    """
+    looked = np.ones_like(attraction)
+    for place in range(1, attraction.shape[1]):
+        before = place - 1
+        going_on = 1.0 - attraction[:, before] * satisfaction[:, before]
+        looked[:, place] = perseverance * looked[:, before] * going_on
+    return looked, looked * attraction
+
+
+def inclusive_value(utilities: Floats, noise: Floats) -> Floats:
+    """Return s · ln Σ e^(u/s) over the items: what a choice among all of them is worth, shape (n,).
+
+    `utilities` has the items first, shape (m, n); −∞ where there are none.
+    """
+    scale = np.maximum(noise, NOISE_FLOOR)
+    best = utilities.max(axis=0)
+    there = np.where(best > -np.inf, best, 0.0)
+    weights = exact.exp((utilities - there) / scale)
+    weights *= utilities > -np.inf
+    return np.asarray(there + scale * exact.log(tree_sum(weights)))
+
+
+def worth(taste: NDArray[np.floating], attributes: NDArray[np.floating], places: Ints) -> Floats:
+    """Return Σ_d taste_d · attribute_d of the item in each place, places first: shape (k, n).
+
+    `taste` is (n, d); `attributes` (m, d), or (n, m, d) where each person faces their own;
+    `places` (k, n). The sum is that of `exact.total`. Empty places get some number.
+    """
+    size = attributes.shape[-1]
+    items = attributes.reshape(math.prod(attributes.shape[:-1]), size)
+    own = np.arange(places.shape[1]) * attributes.shape[1] if attributes.ndim == 3 else 0
+    index = np.maximum(places, 0) + own
+    result = np.empty(places.shape)
+    for piece in chunks(places.shape[1], max(1, GATHERED // max(size, 1))):
+        weights = turned(taste[piece])
+        for place, wanted in enumerate(index[:, piece]):
+            products = turned(items.take(wanted, axis=0))
+            products *= weights
+            result[place, piece] = tree_sum(products)
+    return result
+
+
+def possible(places: Ints, available: Flags | None) -> Flags:
+    """Return which places, (k, n), hold an item that can be had and stands nowhere above."""
+    fits = places >= 0
+    for place in range(1, len(places)):
+        for above in range(place):
+            fits[place] &= places[place] != places[above]
+    if available is not None:
+        own = np.arange(places.shape[1]) * available.shape[1]
+        fits &= available.reshape(-1).take(np.maximum(places, 0) + own)
+    return fits
+
+
+def _weights(utilities: Floats, outside: ArrayLike, noise: ArrayLike) -> Floats:
+    """Return e^((u − best)/s) with the outside option last, options first: shape (k + 1, n)."""
+    options = np.empty((utilities.shape[1] + 1, len(utilities)))
+    options[:-1], options[-1] = utilities.T, outside
+    there = options > -np.inf
+    options -= options.max(axis=0)
+    options /= np.maximum(noise, NOISE_FLOOR)
+    return np.asarray(exact.exp(options) * there)

@@ -1,0 +1,333 @@
+"""The crowd: all people of a run as columns, acting as the engine's `Users`.
+
+This module says in which order things happen to people; what happens stands in the modules it
+calls: `features` (ask), `appraisal` and `choice` (respond), `patience`, `memory`, `goals`,
+`measures`. Each behaviour of one person is written out again, readable line by line, in `scalar`.
+
+Columns besides those that `population.draw` makes, one row a person:
+
+    alive, adopted                                     lives here; uses the model
+    sessions, session                                  sessions opened; the number of the present one, from 0
+    intent, refusals, shown (n, 10)                    what this session has come to
+    satisfaction, patience, patience_max               0 to 1; turns left; turns when rested
+    trust, habit, memory_* (n, k)                      what memory holds
+    progress, goal_* (n, g), goals_met, goals_given_up what is wanted, and how far it is got
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.agents import features, graph, influence, measures, memory, patience, population, start
+from rehearse.agents.appraisal import Appraisal, appraise
+from rehearse.agents.blocks import chunks, moved, raw, turned
+from rehearse.agents.choice import cascade_choice, logit_choice, take_chances
+from rehearse.agents.goals import Agenda, Goals
+from rehearse.agents.patience import Setbacks
+from rehearse.agents.ties import Ties
+from rehearse.chance import Chance
+from rehearse.columns import Columns, Rows
+from rehearse.contract import (
+    NOTHING,
+    Codes,
+    Decisions,
+    End,
+    Fault,
+    Flags,
+    Intent,
+    Ints,
+    Offer,
+    Outcomes,
+    Requests,
+    Responses,
+    Turn,
+    World,
+)
+from rehearse.errors import ScenarioError
+from rehearse.exact import Floats
+from rehearse.scenario.people import People
+
+QUIT, CONTENT, CHOOSE = 0, 1, 2
+"""Which of a turn's draws serves what; from CHOOSE on one for the logit, or one a place for the cascade."""
+
+
+def build(
+    people: People,
+    world: World,
+    chance: Chance,
+    replicas: NDArray[np.int32],
+    only: Rows | None = None,
+) -> Crowd:
+    """Draw the people of a scenario and tie them to one another.
+
+    `only` keeps just these user ids in each replica; it is for people who do not influence one
+    another, and raises ScenarioError for others.
+    """
+    drawn = population.draw(
+        people,
+        attributes=world.attributes,
+        needs=world.needs,
+        table=world.table(),
+        chance=chance,
+        replicas=replicas,
+        only=only,
+    )
+    ties = None
+    if only is None:
+        groups = np.asarray(drawn["group"], dtype=np.int8)
+        ties = graph.build(
+            people.society.graph, count=people.count, replicas=replicas, groups=groups, chance=chance
+        )
+    elif _meet(people) and people.society.graph.kind != "none":
+        problem = "people.society: only some people were asked for, but they are influenced by others."
+        raise ScenarioError(problem, "Run everybody, or set people.society.graph.kind to none.")
+    return Crowd(
+        people,
+        drawn,
+        chance=chance,
+        items=world.items,
+        situation=world.features,
+        ties=ties,
+        replicas=replicas,
+    )
+
+
+class Crowd:
+    """People who ask, choose, remember, influence one another and live on (`contract.Users`)."""
+
+    def __init__(
+        self,
+        people: People,
+        drawn: Columns,
+        *,
+        chance: Chance,
+        items: tuple[str, ...],
+        situation: tuple[str, ...] = (),
+        ties: Ties | None = None,
+        replicas: NDArray[np.int32] | None = None,
+    ) -> None:
+        """Take what was drawn, and give people all that they have before the first tick."""
+        self.people = people
+        self.items = items
+        self.ties = ties
+        self.replicas = np.unique(drawn["replica"]) if replicas is None else replicas
+        self.groups = population.group_names(people)
+        self.traits = population.trait_names(drawn)
+        self.feature_names = features.feature_names(situation, people.visible, self.traits)
+        self.agenda = Agenda.of(people.goals)
+        self.coupled = ties is not None and _meet(people)
+        self.columns = start.begin(people, drawn)
+        self._goals = Goals(self.agenda, self.columns, chance)
+        self._goals.begin()
+        self._chance = chance
+        self._by_adoption = "adopted" in drawn
+        self._offer: Offer | None = None
+
+    def open(self, tick: int) -> Rows:
+        """Return who opens a session: those who live, want something and feel like coming."""
+        came = [self._come(piece, tick) for piece in chunks(self.columns.length)]
+        rows = np.concatenate(came) if came else np.zeros(0, dtype=np.int64)
+        columns = self.columns
+        raw(columns, "sessions")[rows] += 1
+        raw(columns, "session")[rows] += 1
+        columns["adopted"][rows] = True
+        columns["intent"][rows] = Intent.FIRST
+        columns["refusals"][rows] = 0
+        columns["shown"][rows] = NOTHING
+        return rows
+
+    def ask(self, turn: Turn, offer: Offer) -> Requests:
+        """Say what each person asks, and what the model may see of them."""
+        return features.ask(
+            turn, offer, self.columns, items=self.items, names=self.feature_names, visible=self.people.visible
+        )
+
+    def respond(self, turn: Turn, offer: Offer, decisions: Decisions) -> Responses:
+        """Choose, count it towards the goal, lose patience, be pleased or not, leave or go on."""
+        self._offer = offer
+        seen = appraise(turn, offer, decisions, people=self.people, goals=self._goals)
+        draws = turn.uniform("respond", self._draws(len(seen.places)))
+        position = self._choose(seen, draws)
+        taken = position >= 0
+        cell = np.maximum(position, 0).astype(np.int64) * len(turn) + np.arange(len(turn))
+        utility = np.where(taken, seen.utilities.reshape(-1).take(cell), np.nan)
+        surplus = utility - seen.outside
+        progress = self._goals.advance(turn.rows, taken, surplus)
+        error = decisions.fault != Fault.NONE
+        setbacks = self._setbacks(turn, seen, error)
+        setback = setbacks.felt(self.people.behaviour.drains)
+        end = patience.reasons(
+            content=taken & ~setback & (draws[:, CONTENT] < self.people.behaviour.content),
+            leaves=self._lose_patience(turn, decisions, setbacks, draws[:, QUIT]),
+            error=error,
+            progress=progress,
+            available=offer.available,
+        )
+        self._please(turn.rows, patience.impression(surplus, taken, error))
+        self._note(turn, decisions, taken, error)
+        choice = np.where(taken, seen.places.reshape(-1).take(cell), np.int32(NOTHING))
+        return Responses(choice=choice, position=position, utility=utility.astype(np.float32), end=end)
+
+    def remember(self, turn: Turn, decisions: Decisions, responses: Responses, outcomes: Outcomes) -> None:
+        """Take in how it turned out."""
+        lived = np.flatnonzero((responses.choice >= 0) & ~np.isnan(outcomes.experience))
+        rows = turn.rows.take(lived)
+        item = responses.choice.take(lived)
+        experience = outcomes.experience.take(lived).astype(np.float64)
+        self._please(rows, experience)
+        if self.agenda.learning.any():
+            self._goals.learn(rows, experience)
+        if self.people.behaviour.taste_change != 0.0 and self._offer is not None:
+            attributes = self._offer.take(lived).of(item[:, None])[:, 0]
+            self._change_tastes(rows, attributes, experience)
+        if self.people.memory.on:
+            memory.push(self.columns, rows, item, experience)
+            self._trust(rows, experience)
+            self._trust(turn.rows[decisions.fault != Fault.NONE], 0.0)
+
+    def close(self, turn: Turn, end: Codes) -> None:
+        """End the session of these people, each for a reason."""
+        met, left = end == End.GOAL_MET, end == End.ABANDONED
+        self._goals.met(turn.rows[met], turn.tick)
+        vain = left | (end == End.POLICY_ERROR)
+        if vain.any() and self.agenda.disappointment.any():
+            some = turn.where(vain)
+            self._goals.disappoint(some.rows, some.uniform("close")[:, 0])
+        if self.people.memory.on:
+            self._trust(turn.rows[left], 0.0)
+
+    def socialise(self, tick: int) -> None:
+        """Influence one another along the ties, in the order in which the scenario names the ways."""
+        if self.ties is None:
+            return
+        society = self.people.society
+        for each in society.influences:
+            influence.apply(each, self.columns, self.ties, society.order, self._chance, tick)
+
+    def live(self, tick: int) -> None:
+        """Let a tick pass: people rest, forget, leave for good; goals expire and arise."""
+        for piece in chunks(self.columns.length):
+            rows = np.arange(piece.start, piece.stop)
+            self._rest(piece, tick)
+            self._goals.expire(rows, tick)
+            for kind, rate in enumerate(self.agenda.rate):
+                self._goals.arise("rate", rows, kind, rate, first=tick + 1)
+        if self.ties is not None:
+            self._catch_goals(self.ties, tick)
+        self.columns["goal_just_met"][:] = NOTHING
+
+    def summary(self) -> dict[str, Floats]:
+        """Return measures of the society now, each of shape (replicas,)."""
+        return measures.summary(self.columns, len(self.replicas), self.ties)
+
+    def _come(self, piece: slice, tick: int) -> Rows:
+        columns, mind, behaviour = self.columns, self.people.memory, self.people.behaviour
+        wants = raw(columns, "alive")[piece] & (raw(columns, "goal_kind")[piece, 0] >= 0)
+        if self._by_adoption:
+            wants &= raw(columns, "adopted")[piece]
+        rows: Rows = piece.start + np.flatnonzero(wants)
+        likely: Floats | float = behaviour.visit_rate
+        if mind.on:
+            likely = memory.visit_chance(
+                columns.numbers("trust", rows),
+                columns.numbers("habit", rows),
+                rate=behaviour.visit_rate,
+                by_trust=behaviour.visit_trust,
+                by_habit=mind.habit_weight,
+            )
+        drawn = self._chance.uniform(
+            "visit", columns["replica"].take(rows), columns["user"].take(rows), tick=tick
+        )
+        comes = drawn[:, 0] < likely
+        if mind.on:
+            habit = columns.numbers("habit", rows)
+            columns["habit"][rows] = moved(habit, comes.astype(np.float64), mind.habit_rate)
+        return rows[comes]
+
+    def _draws(self, places: int) -> int:
+        return CHOOSE + (places if self.people.behaviour.choice == "cascade" else 1)
+
+    def _choose(self, seen: Appraisal, draws: Floats) -> Codes:
+        if self.people.behaviour.choice == "cascade":
+            take = take_chances(seen.utilities.T, seen.outside, seen.noise)
+            return cascade_choice(take, self.people.behaviour.attention, draws[:, CHOOSE:])
+        return logit_choice(seen.utilities.T, seen.outside, seen.noise, draws[:, CHOOSE])
+
+    def _setbacks(self, turn: Turn, seen: Appraisal, error: Flags) -> Setbacks:
+        shown = turned(raw(self.columns, "shown").take(turn.rows, axis=0), np.int32)
+        action = seen.places[0]
+        answered = ~error
+        return Setbacks(
+            repeat=answered & (action >= 0) & (shown == action).any(axis=0),
+            contradiction=answered & (action >= 0) & seen.bitter,
+            bad_offer=answered & (seen.best <= seen.outside - self.people.behaviour.bad_margin),
+            error=error,
+        )
+
+    def _lose_patience(self, turn: Turn, decisions: Decisions, setbacks: Setbacks, uniform: Floats) -> Flags:
+        """Let patience drain; return who has had enough."""
+        behaviour, columns = self.people.behaviour, self.columns
+        before = columns.numbers("patience", turn.rows)
+        left = patience.drained(before, setbacks, decisions.latency, behaviour.drains)
+        columns["patience"][turn.rows] = left
+        most = columns.numbers("patience_max", turn.rows)
+        chance = patience.quit_chance(left, most) if behaviour.quits else 0.0
+        return patience.leaves(left, chance, setbacks.felt(behaviour.drains), uniform)
+
+    def _note(self, turn: Turn, decisions: Decisions, taken: Flags, error: Flags) -> None:
+        """Keep what this session has come to, for the next turn of it."""
+        columns, rows = self.columns, turn.rows
+        raw(columns, "refusals")[rows] += ~taken
+        columns["intent"][rows] = np.where(error, Intent.RETRY, np.where(taken, Intent.MORE, Intent.ANOTHER))
+        answered = slice(None) if not error.any() else ~error
+        self._show(rows[answered], decisions.slate[answered])
+
+    def _show(self, rows: Rows, slate: Ints) -> None:
+        shown = raw(self.columns, "shown").take(rows, axis=0)
+        new = min(slate.shape[1], shown.shape[1])
+        shown[:, new:] = shown[:, : shown.shape[1] - new].copy()
+        shown[:, :new] = slate[:, :new]
+        self.columns["shown"][rows] = shown
+
+    def _please(self, rows: Rows, impression: Floats) -> None:
+        satisfaction = self.columns.numbers("satisfaction", rows)
+        rate = self.people.behaviour.satisfaction_rate
+        self.columns["satisfaction"][rows] = moved(satisfaction, impression, rate)
+
+    def _trust(self, rows: Rows, experience: Floats | float) -> None:
+        trust = self.columns.numbers("trust", rows)
+        self.columns["trust"][rows] = moved(trust, experience, self.people.memory.trust_rate)
+
+    def _change_tastes(self, rows: Rows, attributes: Floats, experience: Floats) -> None:
+        taste = self.columns.numbers("taste", rows)
+        step = (self.people.behaviour.taste_change * experience)[:, None]
+        self.columns["taste"][rows] = taste + step * (attributes - taste)
+
+    def _rest(self, piece: slice, tick: int) -> None:
+        columns, behaviour = self.columns, self.people.behaviour
+        most = columns["patience_max"][piece].astype(np.float64)
+        now = columns["patience"][piece].astype(np.float64)
+        columns["patience"][piece] = patience.recovered(now, most, behaviour.recovery)
+        if self.people.memory.on:
+            memory.fade(columns, piece, self.people.memory.decay)
+        if behaviour.churn_rate > 0.0:
+            trust = columns["trust"][piece].astype(np.float64)
+            drawn = self._chance.uniform(
+                "churn", columns["replica"][piece], columns["user"][piece], tick=tick
+            )
+            stays = drawn[:, 0] >= behaviour.churn_rate * (1.0 - trust * trust)
+            raw(columns, "alive")[piece] &= stays
+
+    def _catch_goals(self, ties: Ties, tick: int) -> None:
+        """Let goals arise in people some friend of whom met such a goal in this tick."""
+        just_met = self.columns["goal_just_met"]
+        for kind, likely in enumerate(self.agenda.contagion):
+            if likely > 0.0:
+                rows = np.flatnonzero(ties.mean(just_met == kind) > 0.0)
+                self._goals.arise("friend", rows, kind, likely, first=tick + 1)
+
+
+def _meet(people: People) -> bool:
+    """Tell whether people move one another where they know one another."""
+    return bool(people.society.influences) or any(goal.contagion > 0.0 for goal in people.goals)

@@ -1,0 +1,48 @@
+"""The start: what people have before the first tick, besides what they were drawn with."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.agents import features, goals, memory, population
+from rehearse.columns import Columns
+from rehearse.errors import ScenarioError
+from rehearse.scenario.people import People
+
+STARTS = frozenset({"patience", "trust", "opinion", "habit", "satisfaction", "adopted"})
+"""Traits that say where something begins that then moves."""
+
+
+def begin(people: People, drawn: Columns) -> Columns:
+    """Return all columns of people who have not met the model yet; those drawn are shared, not copied.
+
+    Raises ScenarioError for a trait whose name is that of something else.
+    """
+    n = drawn.length
+    columns = Columns({name: drawn[name] for name in drawn}, length=n)
+    columns["alive"] = np.ones(n, dtype=np.bool_)
+    columns["adopted"] = _start(drawn, "adopted", 0.0) >= 0.5
+    columns["sessions"] = np.zeros(n, dtype=np.int32)
+    columns["session"] = np.full(n, -1, dtype=np.int32)
+    columns["patience_max"] = _start(drawn, "patience", 0.0)
+    columns["patience"] = _start(drawn, "patience", 0.0)
+    columns["satisfaction"] = _start(drawn, "satisfaction", people.behaviour.satisfaction_start)
+    columns["trust"] = _start(drawn, "trust", 0.5)
+    columns["opinion"] = _start(drawn, "opinion", 0.5)
+    columns["habit"] = _start(drawn, "habit", 0.0)
+    columns["taste"] = np.array(drawn["taste"], dtype=np.float32)
+    features.add_columns(columns)
+    memory.add_columns(columns, people.memory.size)
+    goals.add_columns(columns, people.stack)
+    for name in population.trait_names(drawn):
+        if name not in STARTS and columns[name] is not drawn[name]:
+            problem = f"people.traits: {name!r} is the name of something that people have anyway."
+            raise ScenarioError(problem, "Choose another name for the trait.")
+    return columns
+
+
+def _start(drawn: Columns, name: str, otherwise: float) -> NDArray[np.float32]:
+    if name in drawn:
+        return np.array(drawn[name], dtype=np.float32)
+    return np.full(drawn.length, otherwise, dtype=np.float32)
