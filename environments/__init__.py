@@ -1,0 +1,1 @@
+"""The worlds: where decisions have consequences, and where the truth is known."""

@@ -1,0 +1,160 @@
+"""What a world can offer: items, their attributes, and how both are written in a scenario.
+
+An attribute is a number that every item has and that people have a taste for. It may be the same
+for all people (an (m, d) table, made once) or each person's own (an (n, m, d) array, filled from
+their traits), and a trait may multiply it, as income multiplies a constant for air.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from rehearse.chance import Chance
+from rehearse.columns import Columns, Rows
+from rehearse.errors import ScenarioError, did_you_mean
+from rehearse.exact import Floats
+from rehearse.scenario.base import Name, Strict
+from rehearse.scenario.people import Normal
+
+ITEM = "{item}"
+LAWS = ("value", "per_item", "item", "column", "normal")
+
+
+class Numbered(Strict):
+    """Items without names of their own: a prefix and a number from 1."""
+
+    count: Annotated[int, Field(ge=1, le=1_000_000)]
+    prefix: str = "item_"
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names."""
+        return tuple(f"{self.prefix}{number}" for number in range(1, self.count + 1))
+
+
+class Attribute(Strict):
+    """How the items have an attribute: exactly one of `value`, `per_item`, `item`, `column`, `normal`."""
+
+    value: float | None = None
+    """All items have it alike."""
+    per_item: dict[str, float] | None = None
+    """Each item has its own; items left out have 0."""
+    item: str | None = None
+    """1 for this item and 0 for all others: an alternative-specific constant."""
+    column: str | None = None
+    """A trait of the people, with `{item}` in its name: each person faces their own."""
+    normal: Normal | None = None
+    """Drawn once for each item."""
+    dims: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """With `normal`: a block of so many attributes, named with _1, _2, … behind."""
+    times: str | None = None
+    """A trait that multiplies it, such as income."""
+
+    @model_validator(mode="after")
+    def _exactly_one_law(self) -> Self:
+        laws = [name for name in LAWS if getattr(self, name) is not None]
+        problem = ""
+        if len(laws) != 1:
+            problem = f"give exactly one of {', '.join(LAWS)}; found {laws or 'none'}"
+        elif self.dims is not None and self.normal is None:
+            problem = "dims goes with normal only"
+        elif self.column is not None and ITEM not in self.column:
+            problem = f"column must hold {ITEM}, as in 'gc_{ITEM}'; found {self.column!r}"
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return the names of the attributes that this stands for, usually the one it has."""
+        return (name,) if self.dims is None else tuple(f"{name}_{k + 1}" for k in range(self.dims))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The items with their attributes, before any drift. m items, d attributes."""
+
+    items: tuple[str, ...]
+    attributes: tuple[str, ...]
+    values: Floats
+    """What is the same for all people, shape (m, d); 0 where a column is read."""
+    columns: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    """Attributes that each person has their own of: the attribute, and the trait for each item."""
+    factors: tuple[tuple[int, str], ...] = ()
+    """Attributes that a trait multiplies: the attribute and the trait."""
+
+    @property
+    def personal(self) -> bool:
+        """Tell whether people differ in what they face."""
+        return bool(self.columns or self.factors)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the traits that people must have, each once, in the order of the attributes."""
+        traits = [trait for _, names in self.columns for trait in names]
+        return tuple(dict.fromkeys(traits + [trait for _, trait in self.factors]))
+
+    def faced(self, people: Columns, rows: Rows) -> Floats:
+        """Return what each of these people faces, shape (n, m, d)."""
+        out = np.repeat(self.values[None], len(rows), axis=0)
+        for attribute, traits in self.columns:
+            for item, trait in enumerate(traits):
+                out[:, item, attribute] = people.numbers(trait, rows)
+        for attribute, trait in self.factors:
+            out[:, :, attribute] *= people.numbers(trait, rows)[:, None]
+        return out
+
+
+def make_catalogue(items: tuple[str, ...], attributes: Mapping[Name, Attribute], chance: Chance) -> Catalogue:
+    """Return the catalogue that settings describe; what is random is drawn by item and never again."""
+    names = tuple(each for name, attribute in attributes.items() for each in attribute.names(name))
+    if len(set(names)) < len(names):
+        problem = f"world.settings.attributes names {sorted({n for n in names if names.count(n) > 1})} twice."
+        raise ScenarioError(problem, "A block with dims takes the names NAME_1, NAME_2, …: rename one.")
+    blocks = [_static(name, attribute, items, chance) for name, attribute in attributes.items()]
+    columns = [
+        (names.index(name), tuple(attribute.column.replace(ITEM, item) for item in items))
+        for name, attribute in attributes.items()
+        if attribute.column is not None
+    ]
+    factors = [
+        (names.index(each), attribute.times)
+        for name, attribute in attributes.items()
+        if attribute.times is not None
+        for each in attribute.names(name)
+    ]
+    return Catalogue(items, names, np.concatenate(blocks, axis=1), tuple(columns), tuple(factors))
+
+
+def position(name: str, names: tuple[str, ...], path: str) -> int:
+    """Return where a name stands among names, or raise a ScenarioError that says where it was written."""
+    if name not in names:
+        problem = f"{path}: there is no {name!r}."
+        raise ScenarioError(problem, did_you_mean(name, names))
+    return names.index(name)
+
+
+def spread_over(values: Mapping[str, float], items: tuple[str, ...], path: str) -> Floats:
+    """Return numbers given by item name as an array (m,), 0 where an item is left out."""
+    out = np.zeros(len(items))
+    for name, value in values.items():
+        out[position(name, items, f"{path}.{name}")] = value
+    return out
+
+
+def _static(name: str, attribute: Attribute, items: tuple[str, ...], chance: Chance) -> Floats:
+    path = f"world.settings.attributes.{name}"
+    if attribute.value is not None:
+        return np.full((len(items), 1), attribute.value)
+    if attribute.per_item is not None:
+        return spread_over(attribute.per_item, items, f"{path}.per_item")[:, None]
+    if attribute.item is not None:
+        return spread_over({attribute.item: 1.0}, items, f"{path}.item")[:, None]
+    if attribute.normal is not None:
+        law, numbers = attribute.normal, np.arange(len(items))
+        drawn = chance.normal(f"world/items/{name}", 0, numbers, count=attribute.dims or 1)
+        return np.asarray(law.mean + law.sd * drawn)
+    return np.zeros((len(items), 1))
