@@ -1,0 +1,11 @@
+"""The models under test: baselines, adapters for other people's models, and the seam that asks them.
+
+`load` makes a policy of whatever names one; `stack` puts the scenario's conditions round it.
+"""
+
+from __future__ import annotations
+
+from rehearse.policies.loading import load
+from rehearse.policies.stack import stack
+
+__all__ = ["load", "stack"]

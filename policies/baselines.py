@@ -1,0 +1,125 @@
+"""Baselines that do not learn: chance, always the same, and the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from rehearse.contract import NOTHING, Decisions, Flags, Ints, Requests, Stage
+from rehearse.errors import ContractError, PolicyLoadError
+from rehearse.policies.picking import FAR, Picker, free_number, left, nth_of, passed_over
+from rehearse.policies.settings import check_k, checked, item_number
+from rehearse.scenario.base import Strict
+
+SlateLength = Annotated[int, Field(ge=1, le=1000)]
+
+
+class RandomSettings(Strict):
+    """Settings of `random-v1`."""
+
+    k: SlateLength = 1
+    """Items in a slate."""
+    avoid_shown: bool = False
+    """Pass over what was shown earlier in the session, while something else is left."""
+
+
+class Random:
+    """Any item that the person can have, all as likely; a slate holds no item twice."""
+
+    name = "random-v1"
+    version = "1"
+    foreign = False
+
+    def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
+        given = checked(RandomSettings, settings, self.name)
+        self.items = len(stage.items)
+        self.k = check_k(given.k, stage)
+        self.avoid_shown = given.avoid_shown
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Draw a slate for each request."""
+        taken = passed_over(requests, avoid_shown=self.avoid_shown)
+        uniform = requests.uniform("random", self.k)
+        free = left(taken, self.items)
+        slate = np.full((len(requests), self.k), NOTHING, dtype=np.int32)
+        for place in range(self.k):
+            there = free > place
+            drawn = free_number(taken, nth_of(uniform[:, place], np.maximum(free - place, 1)))
+            slate[:, place] = np.where(there, drawn, NOTHING)
+            taken = np.sort(np.column_stack([taken, np.where(there, drawn, FAR)]), axis=1)
+        return Decisions.of(slate, propensity=1.0 / np.maximum(free, 1))
+
+
+class ConstantSettings(Strict):
+    """Settings of `constant-v1`."""
+
+    slate: str | int | tuple[str | int, ...] = 0
+    """The item, or the items from the top, by name or number."""
+
+
+class Constant:
+    """Always the same slate, without what the person cannot have.
+
+    Where nothing is left of it, the first item that the person can have.
+    """
+
+    name = "constant-v1"
+    version = "1"
+    foreign = False
+
+    def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
+        given = checked(ConstantSettings, settings, self.name).slate
+        named = given if isinstance(given, tuple) else (given,)
+        self.slate = np.array([item_number(i, stage, "policy.settings.slate") for i in named], dtype=np.int32)
+        if not len(named) or len(set(self.slate.tolist())) < len(named):
+            problem = f"policy.settings.slate is {list(named)}."
+            raise PolicyLoadError(problem, "Name at least one item, and none twice.")
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Give everybody the slate."""
+        slate = np.tile(self.slate, (len(requests), 1))
+        if requests.available is not None:
+            slate = _had(slate, requests.available)
+        return Decisions.of(slate, propensity=1.0)
+
+
+def _had(slate: Ints, available: Flags) -> Ints:
+    can = np.take_along_axis(available, slate, axis=1)
+    order = np.argsort(~can, axis=1, kind="stable")
+    kept = np.take_along_axis(np.where(can, slate, np.int32(NOTHING)), order, axis=1)
+    first = np.where(available.any(axis=1), available.argmax(axis=1), NOTHING)
+    kept[:, 0] = np.where(kept[:, 0] >= 0, kept[:, 0], first)
+    return kept
+
+
+class GreedySettings(Strict):
+    """Settings of `greedy-v1`."""
+
+    k: SlateLength = 1
+    """Items in a slate."""
+    avoid_shown: bool = True
+    """Pass over what was shown earlier in the session, while something else is left."""
+
+
+class Greedy:
+    """The truly best items: an oracle that knows true utilities, compared in single precision."""
+
+    name = "greedy-v1"
+    version = "1"
+    foreign = False
+    sees_truth = True
+
+    def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
+        given = checked(GreedySettings, settings, self.name)
+        self._picker = Picker(len(stage.items), check_k(given.k, stage), avoid_shown=given.avoid_shown)
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Rank what each person can have by their true utility."""
+        if requests.truth is None:
+            problem = f"{self.name} was asked without the truth."
+            raise ContractError(problem, "Hand over `Requests.truth` to policies that say `sees_truth`.")
+        slate, score = self._picker.best(requests, requests.truth)
+        return Decisions.of(slate, score=score, propensity=1.0)

@@ -1,0 +1,223 @@
+"""Baselines that learn from outcomes between ticks, each society from its own people only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rehearse.columns import Array
+from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Ints, Requests, Stage
+from rehearse.exact import Floats
+from rehearse.policies.baselines import SlateLength
+from rehearse.policies.picking import (
+    FAR,
+    Picker,
+    excluded,
+    free_number,
+    left,
+    nth_of,
+    passed_over,
+    used_width,
+)
+from rehearse.policies.settings import check_k, checked
+from rehearse.scenario.base import NotNegative, Share, Strict
+
+LAST_VERSION = 32767
+
+
+class Ranking:
+    """One order of the items for each society, and what each person is given from it."""
+
+    def __init__(self, stage: Stage, k: int, *, avoid_shown: bool) -> None:
+        self.replicas = np.sort(stage.replicas)
+        self.k = k
+        self.avoid_shown = avoid_shown
+        self._picker = Picker(len(stage.items), k, avoid_shown=avoid_shown)
+        self.order = np.tile(np.arange(len(stage.items), dtype=np.int32), (len(self.replicas), 1))
+        self.rank = self.order.copy()
+
+    def by(self, value: Floats) -> None:
+        """Rank the items of each society by value (replicas, m), equals by number."""
+        self.order = np.argsort(-value, axis=1, kind="stable").astype(np.int32)
+        np.put_along_axis(self.rank, self.order, np.arange(value.shape[1], dtype=np.int32)[None], axis=1)
+
+    def society(self, replica: Ints) -> Ints:
+        """Return the position of each society in the arrays kept here."""
+        return np.searchsorted(self.replicas, replica).astype(np.int32)
+
+    def slates(self, requests: Requests) -> tuple[Ints, Ints]:
+        """Return the best k items for each person, and how many items there were to choose from.
+
+        Items that a person cannot have are left out; items shown before too, while others are left.
+        """
+        society = self.society(requests.replica)
+        items = self.order.shape[1]
+        if requests.available is not None:
+            slate, _ = self._picker.best(requests, lambda rows: -self.rank[society[rows]])
+            return slate, left(passed_over(requests, avoid_shown=self.avoid_shown), items)
+        shown = requests.shown[:, : used_width(requests.shown) if self.avoid_shown else 0]
+        taken = excluded(shown, self.rank[society[:, None], np.maximum(shown, 0)])
+        if taken.shape[1]:
+            taken = np.where((left(taken, items) > 0)[:, None], taken, FAR)
+        ranks = np.column_stack([free_number(taken, np.full(len(society), nth)) for nth in range(self.k)])
+        chosen = self.order[society[:, None], np.minimum(ranks, items - 1)]
+        return np.where(ranks < items, chosen, np.int32(NOTHING)), left(taken, items)
+
+
+class PopularSettings(Strict):
+    """Settings of `popular-v1`."""
+
+    k: SlateLength = 1
+    """Items in a slate."""
+    avoid_shown: bool = True
+    """Pass over what was shown earlier in the session, while something else is left."""
+
+
+class Popular:
+    """What was taken most so far in each society; before anything was taken, the lower item numbers."""
+
+    name = "popular-v1"
+    version = "1"
+    foreign = False
+
+    def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
+        given = checked(PopularSettings, settings, self.name)
+        self._ranking = Ranking(stage, check_k(given.k, stage), avoid_shown=given.avoid_shown)
+        self._taken = np.zeros(self._ranking.order.shape, dtype=np.int64)
+        self._learned = 0
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Give the most popular items."""
+        slate, _ = self._ranking.slates(requests)
+        counts = self._taken[self._ranking.society(requests.replica), np.maximum(slate[:, 0], 0)]
+        return Decisions.of(slate, score=counts, propensity=1.0, version=self._learned)
+
+    def learn(self, feedback: Feedback) -> None:
+        """Count what was taken."""
+        took = feedback.choice >= 0
+        society = self._ranking.society(feedback.replica[took])
+        np.add.at(self._taken, (society, feedback.choice[took]), 1)
+        self._learned = min(self._learned + 1, LAST_VERSION)
+        self._ranking.by(self._taken.astype(np.float64))
+
+    def state(self) -> dict[str, Array]:
+        """Return the counts and how often it learned."""
+        return {"taken": self._taken.copy(), "learned": np.array([self._learned])}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state` gave."""
+        self._taken = np.array(state["taken"], dtype=np.int64)
+        self._learned = int(np.asarray(state["learned"], dtype=np.int64)[0])
+        self._ranking.by(self._taken.astype(np.float64))
+
+
+class EpsilonSettings(Strict):
+    """Settings of `epsilon-v1`."""
+
+    epsilon: Share = 0.1
+    """The chance to put an item drawn at random in the first place."""
+    k: SlateLength = 1
+    """Items in a slate."""
+    avoid_shown: bool = True
+    """Pass over what was shown earlier in the session, while something else is left."""
+    prior: float = 0.0
+    """The reward expected of an item before anything is known; a high one makes it try everything."""
+    prior_weight: NotNegative = 1.0
+    """How many observations the prior counts for."""
+
+
+class EpsilonGreedy:
+    """Mostly the item with the best mean reward so far, now and then any other; each society learns alone.
+
+    An item's estimate is (prior · weight + sum of rewards) / (weight + number of times shown). The
+    reward of a turn goes to the item taken, and to all of the slate when nothing was taken; items
+    shown beside the one taken count as shown without reward.
+    """
+
+    name = "epsilon-v1"
+    version = "1"
+    foreign = False
+    rationales = ("best so far", "exploring")
+
+    def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
+        given = checked(EpsilonSettings, settings, self.name)
+        self._settings = given
+        self._items = len(stage.items)
+        self._ranking = Ranking(stage, check_k(given.k, stage), avoid_shown=given.avoid_shown)
+        self._reward = np.zeros(self._ranking.order.shape)
+        self._shown = np.zeros(self._ranking.order.shape, dtype=np.int64)
+        self._learned = 0
+
+    @property
+    def estimates(self) -> Floats:
+        """Return the mean reward expected of each item, shape (replicas, m)."""
+        weight, prior = self._settings.prior_weight, self._settings.prior
+        return np.asarray((prior * weight + self._reward) / np.maximum(weight + self._shown, 1e-9))
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Exploit or explore, each with its propensity."""
+        epsilon = self._settings.epsilon
+        slate, free = self._ranking.slates(requests)
+        best = slate[:, 0].copy()
+        uniform = requests.uniform("epsilon", 2)
+        exploring = uniform[:, 0] < epsilon
+        rows = np.flatnonzero(exploring)
+        slate[rows] = _first(slate[rows], self._any(requests.take(rows), uniform[rows, 1]))
+        society = self._ranking.society(requests.replica)
+        return Decisions.of(
+            slate,
+            score=self.estimates[society, np.maximum(slate[:, 0], 0)],
+            propensity=epsilon / np.maximum(free, 1) + (1.0 - epsilon) * (slate[:, 0] == best),
+            rationale=exploring.astype(np.int8),
+            version=self._learned,
+        )
+
+    def _any(self, requests: Requests, uniform: Floats) -> Ints:
+        taken = passed_over(requests, avoid_shown=self._settings.avoid_shown)
+        drawn = free_number(taken, nth_of(uniform, np.maximum(left(taken, self._items), 1)))
+        return np.where(drawn < self._items, drawn, np.int32(NOTHING))
+
+    def learn(self, feedback: Feedback) -> None:
+        """Add the tick's rewards to the estimates, in the order of the feedback."""
+        credit, shown = _credits(feedback)
+        row, place = np.nonzero(shown)
+        society = self._ranking.society(feedback.replica).astype(np.int64)
+        cell = society[row] * self._items + feedback.slate[row, place]
+        size = self._reward.size
+        self._reward += np.bincount(cell, credit[row, place], size).reshape(self._reward.shape)
+        self._shown += np.bincount(cell, minlength=size).reshape(self._shown.shape)
+        self._learned = min(self._learned + 1, LAST_VERSION)
+        self._ranking.by(self.estimates)
+
+    def state(self) -> dict[str, Array]:
+        """Return the sums behind the estimates and how often it learned."""
+        return {
+            "reward": self._reward.copy(),
+            "shown": self._shown.copy(),
+            "learned": np.array([self._learned]),
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state` gave."""
+        self._reward = np.array(state["reward"], dtype=np.float64)
+        self._shown = np.array(state["shown"], dtype=np.int64)
+        self._learned = int(np.asarray(state["learned"], dtype=np.int64)[0])
+        self._ranking.by(self.estimates)
+
+
+def _first(slate: Ints, item: Ints) -> Ints:
+    """Return the slates with an item in the first place; the others keep their order."""
+    fresh = np.column_stack([item, slate])
+    again = np.column_stack([np.zeros(len(item), dtype=bool), slate == item[:, None]])
+    order = np.argsort(again, axis=1, kind="stable")
+    return np.take_along_axis(fresh, order, axis=1)[:, : slate.shape[1]]
+
+
+def _credits(feedback: Feedback) -> tuple[Floats, Flags]:
+    """Return what each place of each slate earned, and where there was an item."""
+    slate, choice = feedback.slate, feedback.choice[:, None]
+    earns = (slate == choice) | (choice < 0)
+    reward = np.asarray(feedback.reward, dtype=np.float64)[:, None]
+    return np.where(earns, reward, 0.0), slate >= 0

@@ -1,0 +1,192 @@
+"""From a reference to a policy.
+
+    greedy-v1                    a registered name
+    epsilon-v1?epsilon=0.2&k=3   the same with settings
+    mymodel.py:decide            a function, class or object in a file
+    package.module:object        the same in an installed module
+    model.skops                  a saved scikit-learn model
+    model.pkl, model.joblib      the same as a pickle, only with trust
+
+In Python the function, class or object itself may be given.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rehearse import registry
+from rehearse.contract import Policy, Stage
+from rehearse.errors import NotFoundError, PolicyLoadError, did_you_mean
+from rehearse.policies import estimator, files, function
+from rehearse.policies.complaints import told
+from rehearse.policies.replicas import LearningPolicy, ObjectPolicy
+
+FORMS = "A model is a registered name, file.py:function, package.module:object or file.skops."
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+FACTORY = ({"settings", "stage"}, {"stage"})
+"""The parameters by which a function is known to make a policy, and not to be one."""
+
+
+def load(
+    ref: str | Callable[..., Any] | object,
+    stage: Stage,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    trust: bool = False,
+) -> Policy:
+    """Return the policy that a reference names, or the object given as one.
+
+    Settings in the reference go before `settings`. `trust` allows pickles, and skops files with
+    types of their own. Raises PolicyLoadError for whatever cannot be used, PolicyHungError where
+    loading does not end.
+    """
+    given = dict(settings or {})
+    if not isinstance(ref, str):
+        return _policy(ref, stage, given, _name_of(ref), _version_of(ref))
+    text, _, query = ref.strip().partition("?")
+    given |= _settings_in(query)
+    left, colon, attribute = text.rpartition(":")
+    path = Path(left or text).expanduser()
+    if path.suffix == ".py":
+        thing, version = files.from_file(path, attribute if colon else "")
+        return _policy(thing, stage, given, f"{path.stem}:{attribute}", version)
+    if not colon and path.suffix in files.SAVED:
+        thing, version = files.from_saved(path, trust=trust)
+        return _policy(thing, stage, given, path.name, version)
+    if colon and attribute and DOTTED.fullmatch(left):
+        thing, version = files.from_module(left, attribute)
+        return _policy(thing, stage, given, text, version)
+    return _registered(text.removesuffix(":"), stage, given)
+
+
+def _settings_in(query: str) -> dict[str, Any]:
+    """Read `key=value&key=value`; a value is JSON where it can be, else text."""
+    found: dict[str, Any] = {}
+    for pair in filter(None, query.split("&")):
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            problem = f"the reference holds {pair!r} where a setting was expected."
+            raise PolicyLoadError(problem, "Write name?key=value&key=value.")
+        try:
+            found[key] = json.loads(value)
+        except json.JSONDecodeError:
+            found[key] = value
+    return found
+
+
+def _registered(name: str, stage: Stage, settings: Mapping[str, Any]) -> Policy:
+    try:
+        entry = registry.find("policies", name)
+    except NotFoundError:
+        _refuse(name)
+    try:
+        factory = entry.load()
+    except Exception as error:
+        problem = f"the policy {name!r} ({entry.target}) cannot be imported: it {told(error)}."
+        raise PolicyLoadError(problem, "Reinstall or mend the package that it comes from.") from error
+    if entry.target.startswith("rehearse.policies."):
+        made: Policy = factory(settings, stage)
+        return made
+    return _policy(factory, stage, settings, name, "unknown")
+
+
+def _refuse(name: str) -> NoReturn:
+    path = Path(name).expanduser()
+    if name and (path.is_dir() or "/" in name or path.suffix):
+        files.content_of(path)
+        problem = f"{name!r} is not a kind of file that holds a model."
+        raise PolicyLoadError(problem, FORMS) from None
+    problem = f"there is no policy named {name!r}."
+    raise PolicyLoadError(problem, f"{did_you_mean(name, registry.entries('policies'))} {FORMS}") from None
+
+
+def _policy(thing: Any, stage: Stage, settings: Mapping[str, Any], name: str, version: str) -> Policy:
+    """Return any object as a policy: itself if it is ours, else through the adapter that fits it."""
+    make: Callable[[], Any] | None = None
+    if isinstance(thing, type) or _is_factory(thing):
+        make = partial(_construct, thing, stage, settings, name)
+    made = thing if make is None else make()
+    left = settings if make is None else {}
+    if type(made).__module__.startswith("rehearse.policies."):
+        ours: Policy = made
+        return ours
+    name, version = _said(made, "name", name), _said(made, "version", version)
+    if hasattr(made, "decide"):
+        if left:
+            problem = f"policy.settings.{next(iter(left))}: {name} is an object, which is ready as it is."
+            raise PolicyLoadError(problem, "Name its class to have it made with settings.")
+        if callable(getattr(made, "learn", None)):
+            return LearningPolicy(make or _copier(made, name), stage, name, version)
+        return ObjectPolicy(made, name, version)
+    if hasattr(made, "predict_proba") or hasattr(made, "predict"):
+        return estimator.adapt(made, stage, left, name, version)
+    if callable(made):
+        return function.adapt(made, left, name, version)
+    problem = f"{name} is a {type(made).__name__}, which cannot be asked."
+    remedy = "A model is a function, or an object with `decide`, `predict_proba` or `predict`."
+    raise PolicyLoadError(problem, remedy)
+
+
+def _is_factory(thing: object) -> bool:
+    if not inspect.isfunction(thing):
+        return False
+    return set(inspect.signature(thing).parameters) in FACTORY
+
+
+def _construct(thing: Callable[..., Any], stage: Stage, settings: Mapping[str, Any], name: str) -> Any:
+    """Call a class or factory with what it takes of `stage`, `settings`, and the settings one by one."""
+    try:
+        parameters = inspect.signature(thing).parameters
+    except (TypeError, ValueError):
+        parameters = {}  # type: ignore[assignment]
+    given: dict[str, Any] = {"stage": stage} if "stage" in parameters else {}
+    if "settings" in parameters:
+        given["settings"] = dict(settings)
+    else:
+        known = [n for n, p in parameters.items() if n != "stage" and p.kind is not p.VAR_KEYWORD]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            function.check_settings(settings, known, name)
+        given |= settings
+    try:
+        return thing(**given)
+    except PolicyLoadError:
+        raise
+    except (Exception, SystemExit) as error:
+        problem = f"{name} could not be made: it {told(error)}."
+        raise PolicyLoadError(problem, "Mend it, or give what it needs in policy.settings.") from error
+
+
+def _copier(made: object, name: str) -> Callable[[], Any]:
+    def another() -> Any:
+        try:
+            return copy.deepcopy(made)
+        except Exception as error:
+            problem = f"{name} learns, so each society needs a copy, and copying it {told(error)}."
+            raise PolicyLoadError(problem, "Name its class instead of an object.") from error
+
+    return another
+
+
+def _said(thing: object, what: str, otherwise: str) -> str:
+    found = getattr(thing, what, None)
+    return found if isinstance(found, str) and found else otherwise
+
+
+def _name_of(thing: object) -> str:
+    return str(getattr(thing, "__qualname__", type(thing).__qualname__))
+
+
+def _version_of(thing: object) -> str:
+    """Return a digest of the source of a function, or of the class of an object."""
+    source_of: Any = thing if inspect.isroutine(thing) or isinstance(thing, type) else type(thing)
+    try:
+        return files.digest(inspect.getsource(source_of).encode())
+    except (OSError, TypeError):
+        return "unknown"

@@ -1,0 +1,125 @@
+"""Picking the best items that a person can have and was not shown yet, for many people at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rehearse.columns import Array, Rows
+from rehearse.contract import NOTHING, Ints, Requests, Singles
+from rehearse.exact import Floats
+
+FAR = np.int32(1 << 30)
+"""Pads lists of item numbers: beyond any of them, however far it is moved down."""
+TILE = 256
+"""So many rows of 1,000 scores stay in the cache."""
+Score = Callable[[Rows], Array]
+"""Given positions in the batch, the scores of all items: (t, m), or (m,) where all rows share them."""
+
+
+class Picker:
+    """Takes the best k items of each row by k passes of argmax over one small buffer.
+
+    Items that a person cannot have are never taken; items shown earlier in the session are passed
+    over if `avoid_shown`, unless nothing else is left. Equal scores go to the lower item number.
+    """
+
+    def __init__(self, items: int, k: int, *, avoid_shown: bool) -> None:
+        self.k = k
+        self.avoid_shown = avoid_shown
+        self._buffer = np.empty((TILE, items), dtype=np.float32)
+
+    def best(self, requests: Requests, score: Score) -> tuple[Ints, Singles]:
+        """Return the slates (n, k), padded with -1, and the score of each first item."""
+        slate = np.empty((len(requests), self.k), dtype=np.int32)
+        first = np.empty(len(requests), dtype=np.float32)
+        for start in range(0, len(requests), TILE):
+            rows = np.arange(start, min(start + TILE, len(requests)), dtype=np.int64)
+            self._tile(requests, rows, score, slate[start : start + TILE], first[start : start + TILE])
+        return slate, first
+
+    def _tile(self, requests: Requests, rows: Rows, score: Score, slate: Ints, first: Singles) -> None:
+        scores = self._buffer[: len(rows)]
+        scores[:] = score(rows)
+        if requests.available is not None:
+            scores[~requests.available[rows[0] : rows[-1] + 1]] = -np.inf
+        if self.avoid_shown:
+            _pass_over(scores, requests.shown[rows[0] : rows[-1] + 1])
+        every = np.arange(len(rows))
+        for place in range(self.k):
+            item = scores.argmax(axis=1)
+            value = scores[every, item]
+            slate[:, place] = np.where(np.isneginf(value), NOTHING, item)
+            scores[every, item] = -np.inf
+            if place == 0:
+                first[:] = np.where(np.isneginf(value), np.float32(np.nan), value)
+
+
+def _pass_over(scores: Singles, shown: Ints) -> None:
+    """Set what was shown to minus infinity, but leave rows alone where nothing else could be had."""
+    row, place = np.nonzero(shown >= 0)
+    if not len(row):
+        return
+    item = shown[row, place]
+    kept = scores[row, item]
+    scores[row, item] = -np.inf
+    spent = np.isneginf(scores[np.arange(len(scores)), scores.argmax(axis=1)])
+    back = spent[row]
+    scores[row[back], item[back]] = kept[back]
+
+
+def passed_over(requests: Requests, *, avoid_shown: bool) -> Ints:
+    """Return the items not to be offered, as `excluded` does; one shown counts while others are left."""
+    items = len(requests.items)
+    barred = np.empty((len(requests), 0), dtype=np.int32)
+    if requests.available is not None:
+        barred = np.where(requests.available, np.int32(NOTHING), np.arange(items, dtype=np.int32))
+        barred = excluded(barred, barred)
+    if not avoid_shown or not (requests.shown >= 0).any():
+        return barred
+    both = np.column_stack([requests.shown, np.where(barred < items, barred, np.int32(NOTHING))])
+    taken = excluded(both, both)
+    barred = np.pad(barred, ((0, 0), (0, max(0, taken.shape[1] - barred.shape[1]))), constant_values=FAR)
+    return np.where((left(taken, items) > 0)[:, None], taken, barred[:, : taken.shape[1]])
+
+
+def used_width(shown: Ints) -> int:
+    """Return how many columns there are up to the last that holds any item."""
+    used = np.flatnonzero((shown >= 0).any(axis=0))
+    return int(used[-1]) + 1 if len(used) else 0
+
+
+def excluded(some: Ints, numbers: Ints) -> Ints:
+    """Return the numbers of some items, ascending, each once, padded with FAR: (n, s).
+
+    `some` holds items, padded with -1; `numbers` what each goes by: the item itself, or its rank.
+    """
+    width = used_width(some)
+    taken = np.where(some[:, :width] >= 0, numbers[:, :width], FAR)
+    taken.sort(axis=1)
+    if width > 1:
+        again = taken[:, 1:] == taken[:, :-1]
+        taken[:, 1:][again] = FAR
+        taken.sort(axis=1)
+    return taken
+
+
+def free_number(taken: Ints, nth: Ints) -> Ints:
+    """Return the nth (from 0) whole number that is not among the taken ones of its row: (n,).
+
+    `taken` ascends without repeats; the i-th taken number t lies at or below the result exactly if
+    t - i <= nth, so counting those says how far the result is pushed up.
+    """
+    below = taken - np.arange(taken.shape[1], dtype=np.int32)
+    return np.asarray(nth + (below <= nth[:, None]).sum(axis=1), dtype=np.int32)
+
+
+def left(taken: Ints, items: int) -> Ints:
+    """Return how many numbers below `items` are not taken in each row: (n,)."""
+    return np.asarray(items - (taken < items).sum(axis=1), dtype=np.int32)
+
+
+def nth_of(uniform: Floats, count: Ints) -> Ints:
+    """Return a whole number below `count` for each uniform draw; all are equally likely."""
+    return np.minimum((uniform * count).astype(np.int32), count - 1).astype(np.int32)

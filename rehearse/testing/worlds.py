@@ -1,0 +1,159 @@
+"""What every world must keep to, tried on people who are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from rehearse.chance import Chance
+from rehearse.columns import Array, Columns
+from rehearse.contract import NOTHING, Decisions, End, Flags, Offer, Outcomes, Responses, Turn
+from rehearse.exact import Floats
+
+NAMES = ("name", "items", "attributes", "features", "needs", "coupled")
+VERBS = ("offer", "settle", "truth", "table", "drift", "state", "restore")
+
+
+def check_world(world: Any, people: Columns) -> list[str]:
+    """Return a sentence for each rule of the contract that a world breaks; none if it keeps to it.
+
+    `people` holds at least replica, user, taste (n, d) and the columns that the world needs. The
+    sentence begins with the name of the rule.
+    """
+    missing = [name for name in (*NAMES, *VERBS) if not hasattr(world, name)]
+    if missing:
+        return [f"names: the world has no {' and no '.join(missing)}."]
+    lacking = [name for name in world.needs if name not in people]
+    if lacking:
+        return [f"needs: the people have no column {lacking[0]!r}."]
+    found: list[str] = []
+    try:
+        found.extend(_broken(world, people))
+    except Exception as error:  # noqa: BLE001 - that it raises is the finding
+        found.append(f"raises: it raised {type(error).__name__}: {error}")
+    return found
+
+
+def _broken(world: Any, people: Columns) -> Iterator[str]:
+    before = {name: array.copy() for name, array in people.items()}
+    for sentence in world.drift(0):
+        if not isinstance(sentence, str):
+            yield f"drift: it told of a change by a {type(sentence).__name__}, not a sentence."
+    turn = _everybody(people)
+    offer = world.offer(turn, people)
+    wrong = list(_misshapen(world, offer, len(turn)))
+    yield from wrong
+    if wrong:
+        return
+    yield from _untrue(world, world.truth(turn, people, offer), len(turn))
+    yield from _unsettled(world, _settled(world, turn, people, offer), len(turn))
+    if not world.coupled:
+        yield from _dependent(world, turn, people)
+    changed = [name for name, array in before.items() if not _same(array, people[name])]
+    if changed:
+        yield f"mutation: it changed the people's column {changed[0]!r}."
+    yield from _forgetful(world, turn, people, offer)
+
+
+def _everybody(people: Columns) -> Turn:
+    rows = np.arange(people.length, dtype=np.int64)
+    replica = np.asarray(people["replica"], dtype=np.int32)
+    user = np.asarray(people["user"], dtype=np.int64)
+    return Turn(rows=rows, replica=replica, user=user, tick=0, turn=0, chance=Chance(7))
+
+
+def _settled(world: Any, turn: Turn, people: Columns, offer: Offer) -> Outcomes:
+    """Return what follows when everybody is offered an item by their id and two in three take it."""
+    item = (turn.user % len(world.items)).astype(np.int32)
+    if offer.available is not None:
+        can = offer.available[np.arange(len(turn)), item]
+        item = np.where(can, item, offer.available.argmax(axis=1)).astype(np.int32)
+    took: Flags = turn.user % 3 > 0
+    responses = Responses(
+        choice=np.where(took, item, NOTHING).astype(np.int32),
+        position=np.where(took, 0, NOTHING).astype(np.int8),
+        utility=np.where(took, 0.0, np.nan).astype(np.float32),
+        end=np.full(len(turn), End.NONE, dtype=np.int8),
+    )
+    settled: Outcomes = world.settle(turn, people, offer, Decisions.of(item), responses)
+    return settled
+
+
+def _misshapen(world: Any, offer: Offer, n: int) -> Iterator[str]:
+    m, d, f = len(world.items), len(world.attributes), len(world.features)
+    if offer.attributes.shape not in {(m, d), (n, m, d)}:
+        found = offer.attributes.shape
+        yield f"shape: Offer.attributes has shape {found}, not ({m}, {d}) or ({n}, {m}, {d})."
+    if offer.features.shape != (n, f):
+        yield f"shape: Offer.features has shape {offer.features.shape}, not ({n}, {f})."
+    if offer.available is not None and offer.available.shape != (n, m):
+        yield f"shape: Offer.available has shape {offer.available.shape}, not ({n}, {m})."
+    if not np.isfinite(offer.attributes).all() or not np.isfinite(offer.features).all():
+        yield "finite: the offer holds values that are no numbers."
+    if len(set(world.items)) < m:
+        yield "names: two items have the same name."
+
+
+def _untrue(world: Any, truth: Floats, n: int) -> Iterator[str]:
+    if truth.shape != (n, len(world.items)):
+        yield f"shape: truth has shape {truth.shape}, not ({n}, {len(world.items)})."
+    elif not np.isfinite(truth).all():
+        yield "finite: a true utility is no number."
+
+
+def _unsettled(world: Any, outcomes: Outcomes, n: int) -> Iterator[str]:
+    columns = _columns(outcomes)
+    misshapen = [name for name, array in columns.items() if np.shape(array) != (n,)]
+    if misshapen:
+        yield f"shape: Outcomes.{misshapen[0]} has shape {np.shape(columns[misshapen[0]])}, not ({n},)."
+        return
+    if not np.isfinite(outcomes.reward).all():
+        yield "finite: a reward is no number."
+    if ((outcomes.experience < 0) | (outcomes.experience > 1)).any():
+        yield "range: an experience lies outside 0 to 1."
+    if (outcomes.regret < 0).any():
+        yield "range: a regret is negative."
+    if ((outcomes.ideal < NOTHING) | (outcomes.ideal >= len(world.items))).any():
+        yield "items: an ideal is no item."
+    if not np.isin(outcomes.right, (-1, 0, 1)).all():
+        yield "range: `right` must be 1, 0 or -1."
+
+
+def _dependent(world: Any, turn: Turn, people: Columns) -> Iterator[str]:
+    """Ask for every other person, and compare with what they got among all."""
+    half = np.arange(len(turn), dtype=np.int64) % 2 == 0
+    some = turn.where(half)
+    offer, fewer = world.offer(turn, people), world.offer(some, people)
+    if not _same(offer.features[half], fewer.features):
+        yield "independence: the features of a person moved when others were left out."
+    if not _same(world.truth(turn, people, offer)[half], world.truth(some, people, fewer)):
+        yield "independence: the truth of a person moved when others were left out."
+    all_of_them = _columns(_settled(world, turn, people, offer))
+    for name, array in _columns(_settled(world, some, people, fewer)).items():
+        if not _same(all_of_them[name][half], array):
+            yield f"independence: the {name} of a person moved when others were left out."
+
+
+def _forgetful(world: Any, turn: Turn, people: Columns, offer: Offer) -> Iterator[str]:
+    kept = {name: np.array(array) for name, array in world.state().items()}
+    loose = [name for name, array in kept.items() if array.dtype.kind == "O"]
+    if loose:
+        yield f"state: {loose[0]!r} is no array of numbers or text, so that it cannot be saved."
+        return
+    world.restore(kept)
+    if any(name not in world.state() or not _same(a, world.state()[name]) for name, a in kept.items()):
+        yield "state: after restore, the state is not what it was."
+    if not _same(world.offer(turn, people).features, offer.features):
+        yield "determinism: the same moment, asked again, had another offer."
+
+
+def _columns(outcomes: Outcomes) -> dict[str, Array]:
+    named = {f.name: getattr(outcomes, f.name) for f in fields(Outcomes) if f.name != "detail"}
+    return {name: array for name, array in named.items() if array is not None} | dict(outcomes.detail)
+
+
+def _same(one: Array, other: Array) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))

@@ -1,0 +1,70 @@
+"""The examples: each runs as it stands, and prints what the file beside it says.
+
+After a change that is meant, write the files anew: python examples/NAME.py > examples/NAME.out
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NEEDS = {"train_traveller_model": "skops"}
+SMALL = ("--users", "40", "--ticks", "3", "--set", "replicas=2", "--json")
+VERDICTS = {0, 1, 3}
+"""The exit codes of a run that was completed and judged."""
+
+
+def run(folder, *arguments):
+    """Run this Python in a folder, and return what became of it."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+
+
+def rehearse(folder, reference):
+    """Rehearse a model by its reference on the command line, and return the object that is printed."""
+    code = "import sys; from rehearse.experiments.cli import main; sys.exit(main())"
+    done = run(folder, "-c", code, "run", "travel", "--policy", reference, *SMALL)
+    assert done.returncode in VERDICTS, done.stderr
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module", params=sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def example(request, tmp_path_factory):
+    """Return an example that was run, what became of it, and the folder that it ran in."""
+    needed = NEEDS.get(request.param.stem)
+    if needed is not None and find_spec(needed) is None:
+        pytest.skip(f"{needed} is not installed (extra sklearn)")
+    folder = tmp_path_factory.mktemp(request.param.stem)
+    return request.param, run(folder, request.param), folder
+
+
+def test_an_example_prints_what_stands_beside_it(example):
+    """Each example ends well, and its output is the expected one, to the letter."""
+    path, done, _ = example
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == path.with_suffix(".out").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", [EXAMPLES / "train_traveller_model.py"], indirect=True)
+def test_a_model_saved_with_skops_is_rehearsed(example):
+    """The model that the example trains on half of the travellers goes through `travel` by its file."""
+    _, _, folder = example
+    one, other = (rehearse(folder, "traveller_model.skops") for _ in range(2))
+    assert one["verdict"] in {"pass", "fail", "unsure"}
+    assert one["digest"] == other["digest"]
+
+
+def test_a_function_in_a_file_is_rehearsed(tmp_path):
+    """A plain function, named on the command line by its file, goes through `travel` to a verdict."""
+    told = rehearse(tmp_path, f"{EXAMPLES / 'mymodel.py'}:decide")
+    assert told["verdict"] in {"pass", "fail", "unsure"}
+    assert told["user_turns"] > 0
