@@ -1,0 +1,104 @@
+"""What `import rehearse` offers: the same verbs as the command line, for Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rehearse.experiments import running
+from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.replaying import Replay
+from rehearse.experiments.replaying import replay as replay_run
+from rehearse.scenario.load import load as load_scenario
+from rehearse.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from rehearse.agents.model import Rehearsal
+    from rehearse.experiments.compare import Comparison
+
+
+def load(
+    scenario: str | Path | Scenario,
+    *,
+    users: int | None = None,
+    ticks: int | None = None,
+    seed: int | None = None,
+    replicas: int | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Scenario:
+    """Return a scenario from the catalogue or a file, with some of it changed.
+
+    `settings` maps dotted paths to values, as `--set` does: `{"people.behaviour.outside": 0.5}`.
+    """
+    base = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    numbers = {"users": users, "ticks": ticks, "seed": seed, "replicas": replicas}
+    return _changed(base, numbers, settings or {})
+
+
+def run(
+    scenario: str | Path | Scenario,
+    *,
+    policy: object | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    trust: bool = False,
+    **changes: Any,
+) -> running.Finished:
+    """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
+
+    `policy` is a reference (`greedy-v1`, `model.py:decide`, `model.skops`), a function, or any
+    object with `decide`, `predict` or `predict_proba`.
+    """
+    return running.run(
+        load(scenario, **changes),
+        policy=policy,
+        data=None if data is None else Path(data),
+        out=None if out is None else Path(out),
+        trust=trust,
+    )
+
+
+def model(
+    scenario: str | Path | Scenario,
+    *,
+    policy: object | None = None,
+    data: str | Path | None = None,
+    trust: bool = False,
+    **changes: Any,
+) -> Rehearsal:
+    """Return a scenario as a Mesa model at its first tick; every `step()` is a tick."""
+    from rehearse.agents.model import Rehearsal
+
+    resolved = running.with_policy(load(scenario, **changes), policy)
+    props = Props(
+        policy=None if isinstance(policy, str) else policy,
+        data=None if data is None else Path(data),
+        trust=trust,
+    )
+    return Rehearsal(assemble(resolved, props).simulation)
+
+
+def resume(folder: str | Path) -> running.Finished:
+    """Finish an interrupted run."""
+    return running.resume(Path(folder))
+
+
+def replay(folder: str | Path) -> Replay:
+    """Run a recorded run again and say whether it is the same."""
+    return replay_run(Path(folder))
+
+
+def compare(a: str | Path, b: str | Path) -> Comparison:
+    """Compare two recorded runs of the same people with the same luck."""
+    from rehearse.experiments.compare import compare as compare_records
+    from rehearse.record.reading import RunRecord
+
+    return compare_records(RunRecord(a), RunRecord(b))
+
+
+def _changed(scenario: Scenario, numbers: dict[str, int | None], settings: dict[str, Any]) -> Scenario:
+    from rehearse.scenario.edit import changed
+
+    paths = {"users": "people.count", "ticks": "time.ticks", "seed": "seed", "replicas": "replicas"}
+    edits = {paths[name]: value for name, value in numbers.items() if value is not None} | settings
+    return changed(scenario, edits) if edits else scenario

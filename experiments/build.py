@@ -1,0 +1,97 @@
+"""Putting a rehearsal together: from a scenario to a simulation that stands at its first tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rehearse.chance import Chance
+from rehearse.columns import Rows
+from rehearse.contract import Learner, Stage, World
+from rehearse.engine import Simulation
+from rehearse.engine.kernel import BLOCK
+from rehearse.policies.loading import load
+from rehearse.policies.stack import Stack, stack
+from rehearse.registry import find
+from rehearse.scenario.model import Scenario
+
+TILE = 256
+"""Rows of every call to a foreign model; fixed, so that its arithmetic cannot depend on the batch."""
+
+Override = Mapping[tuple[int, int, int, int], int]
+"""(replica, user, tick, turn) to the item that is answered instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Props:
+    """What a scenario needs besides itself, and how the work is cut up (which changes no result)."""
+
+    policy: object | None = None
+    """A model given as an object or callable instead of by the scenario's reference."""
+    data: Path | None = None
+    """The table that the world is fed with."""
+    trust: bool = False
+    """Whether the policy may be loaded by running code that its file holds (pickle)."""
+    replicas: Sequence[int] | None = None
+    """Only these societies; None: all of the scenario."""
+    only: Rows | None = None
+    """Only these people (sound where nothing couples them)."""
+    block: int = BLOCK
+    tile: int = TILE
+    override: Override | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A simulation and what was built for it."""
+
+    simulation: Simulation
+    stage: Stage
+    policy: Stack
+
+    @property
+    def coupled(self) -> bool:
+        """Return whether anything joins people: ties, a shared learner, a queue."""
+        sim = self.simulation
+        return sim.users.coupled or sim.world.coupled or self.policy.coupled or isinstance(self.policy, Learner)
+
+
+def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
+    """Build world, people and policy and seat them; raises UserError where one cannot be built."""
+    from rehearse.agents.crowd import build
+
+    props = props or Props()
+    chance = Chance(scenario.seed)
+    chosen = range(scenario.replicas) if props.replicas is None else sorted(props.replicas)
+    replicas = np.asarray(chosen, dtype=np.int32)
+    world = _world(scenario, props.data, chance)
+    users = build(scenario.people, world, chance, replicas, props.only)
+    stage = Stage(
+        items=world.items,
+        features=users.feature_names,
+        groups=users.groups,
+        replicas=replicas,
+        seed=scenario.seed,
+    )
+    inner = load(
+        props.policy if props.policy is not None else scenario.policy.name,
+        stage,
+        settings=scenario.policy.settings,
+        trust=props.trust,
+    )
+    policy = stack(inner, scenario, stage, tile=props.tile, override=props.override)
+    simulation = Simulation(
+        world=world, users=users, policy=policy, chance=chance, time=scenario.time, block=props.block
+    )
+    return Assembly(simulation, stage, policy)
+
+
+def _world(scenario: Scenario, data: Path | None, chance: Chance) -> World:
+    factory = find("worlds", scenario.world.name).load()
+    settings: Mapping[str, Any] = scenario.world.settings
+    world: World = factory(settings, data=data, drift=scenario.drift, chance=chance)
+    return world

@@ -1,0 +1,104 @@
+"""What there is: the catalogue, the worlds and policies, a scenario, the schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rehearse.experiments.commands.options import AsJson, Sets
+from rehearse.experiments.commands.printing import lines_of, print_json, wrapped
+
+if TYPE_CHECKING:
+    from rehearse.scenario.model import Scenario
+
+
+def list_all(
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List the scenarios of the catalogue, and the worlds and policies that they can use."""
+    from rehearse.registry import entries
+    from rehearse.scenario.load import catalogue
+
+    scenarios = [{"name": s.name, "version": s.version, "title": s.title} for s in catalogue()]
+    worlds = [{"name": e.name, "summary": e.summary} for e in entries("worlds").values()]
+    policies = [{"name": e.name, "summary": e.summary} for e in entries("policies").values()]
+    if as_json:
+        print_json({"scenarios": scenarios, "worlds": worlds, "policies": policies})
+        return
+    titled = [(f"{s['name']}@{s['version']}", str(s["title"])) for s in scenarios]
+    sections = {
+        "Scenarios (rehearse run NAME)": titled,
+        "Worlds": [(w["name"], w["summary"]) for w in worlds],
+        "Policies (--policy NAME)": [(p["name"], p["summary"]) for p in policies],
+    }
+    for heading, rows in sections.items():
+        typer.echo(heading)
+        typer.echo("\n".join(lines_of(rows)) + "\n")
+
+
+def show(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A name of the catalogue, or a YAML file.")
+    ],
+    *,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Print the whole scenario as YAML, with its defaults.")
+    ] = False,
+    as_json: AsJson = False,
+    sets: Sets = None,
+) -> None:
+    """Show a scenario: who, where, which model, judged how, and what it takes for granted."""
+    from rehearse.scenario.load import load, to_yaml
+    from rehearse.scenario.resolved import data_of
+
+    found = load(scenario, sets=sets or ())
+    if as_json:
+        print_json(data_of(found))
+    elif resolved:
+        typer.echo(to_yaml(found), nl=False)
+    else:
+        typer.echo("\n".join(_told(found)))
+
+
+def schema() -> None:
+    """Print the JSON Schema of scenario files, with which an editor completes and checks them."""
+    from rehearse.scenario.schema import json_schema
+
+    print_json(json_schema(), indent=2)
+
+
+def _told(scenario: Scenario) -> list[str]:
+    people, time = scenario.people, scenario.time
+    rows = [
+        ("world", scenario.world.name),
+        ("people", f"{people.count:,} in each of {scenario.replicas:,} independent societies"),
+        ("goals", ", ".join(goal.name for goal in people.goals)),
+        ("graph", people.society.graph.kind),
+        ("policy", scenario.policy.name),
+        ("time", f"{time.ticks:,} ticks (a tick is a {time.unit}), at most {time.max_turns} turns a session"),
+        ("seed", str(scenario.seed)),
+    ]
+    rows += [("drift", d.note or f"{d.what} from tick {d.tick}") for d in scenario.drift]
+    rows += [("latency", x.note or f"{x.median_ms:g} ms from tick {x.start}") for x in scenario.latency]
+    rows += [
+        ("fault", x.note or f"{x.kind}, {x.rate:.2%} of calls from tick {x.start}") for x in scenario.faults
+    ]
+    rows += [("guard", g.name) for g in scenario.guards]
+    rows += [("criterion", _claim(c)) for c in scenario.criteria]
+    rows += [("assumed", text) for text in scenario.assumptions]
+    rows += [("limit", text) for text in scenario.limitations]
+    head = [f"{scenario.name}@{scenario.version}  {scenario.title}".rstrip(), ""]
+    text = [*wrapped(scenario.description), ""] if scenario.description else []
+    return [*head, *text, *lines_of(rows)]
+
+
+def _claim(criterion: Any) -> str:
+    bound = (
+        f"at least {criterion.at_least:g}"
+        if criterion.at_least is not None
+        else f"at most {criterion.at_most:g}"
+    )
+    group = f" for {criterion.group}" if criterion.group else ""
+    return f"{criterion.metric}{group} {bound}, with {criterion.confidence:.0%} confidence"

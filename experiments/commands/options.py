@@ -1,0 +1,25 @@
+"""Options that several commands share, each with the one sentence that explains it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Data = Annotated[Path | None, typer.Option(metavar="PATH", help="A CSV or Parquet file for the world.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Let the model's file run code when it is loaded (pickle).")
+]
+# Numbers come as text: the scenario says what is wrong with them better than typer would.
+Users = Annotated[str | None, typer.Option(metavar="N", help="People in each society.")]
+Ticks = Annotated[str | None, typer.Option(metavar="N", help="How long, in units of simulated time.")]
+Seed = Annotated[str | None, typer.Option(metavar="N", help="The root of all chance.")]
+Replicas = Annotated[str | None, typer.Option(metavar="N", help="How many independent societies.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value: a dotted path = YAML. May be repeated."),
+]

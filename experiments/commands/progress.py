@@ -1,0 +1,57 @@
+"""The progress bar: people, turns a second and the time left, on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Bar:
+    """A bar on stderr that is told of every tick; silent where nobody can see it."""
+
+    def __init__(self, title: str, *, quiet: bool = False) -> None:
+        """Take what stands before the bar."""
+        self.title = title
+        self.visible = sys.stderr.isatty() and not quiet
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        """Draw the bar."""
+        if self.visible:
+            self._progress = _drawn()
+            self._task = self._progress.add_task(self.title, total=None, detail="")
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, *, tick: int, ticks: int, users: int, user_turns: int, seconds: float) -> None:
+        """Move the bar to a tick."""
+        if self._progress is None or self._task is None:
+            return
+        pace = f"{user_turns / seconds:,.0f} turns/s" if seconds > 0 else ""
+        detail = f"tick {tick:,}/{ticks:,} · {users:,} users · {user_turns:,} turns · {pace}"
+        self._progress.update(self._task, total=ticks, completed=tick, detail=detail)
+
+
+def _drawn() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[detail]} · left"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)

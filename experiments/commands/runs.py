@@ -1,0 +1,123 @@
+"""Rehearsing: run a scenario, finish a run that was interrupted, prove a record by running it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rehearse.experiments.commands.options import (
+    AsJson,
+    Data,
+    Folder,
+    Quiet,
+    Replicas,
+    Seed,
+    Sets,
+    Ticks,
+    Trust,
+    Users,
+)
+from rehearse.experiments.commands.printing import lines_of, print_json, stdout_for_us
+from rehearse.experiments.commands.progress import Bar
+
+if TYPE_CHECKING:
+    from rehearse.experiments.running import Finished
+
+EXIT_CODES = {"pass": 0, "fail": 1, "unsure": 3}
+DIFFERS = 1
+
+
+def run(
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO", help="A name of the catalogue (see `rehearse list`), or a YAML file."
+        ),
+    ],
+    *,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF", help="The model: a name, FILE.py:FUNCTION, or FILE.skops. Default: the scenario's."
+        ),
+    ] = None,
+    data: Data = None,
+    users: Users = None,
+    ticks: Ticks = None,
+    seed: Seed = None,
+    replicas: Replicas = None,
+    sets: Sets = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder for the run. Default: runs/NAME-TIME.")
+    ] = None,
+    as_json: AsJson = False,
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> int:
+    """Rehearse a scenario; print the verdict and where the record and the report are.
+
+    The exit code is 0 for pass, 1 for fail, 3 for unsure, 2 for a mistake in what was asked, and 4 if
+    the run was not completed.
+    """
+    from rehearse.experiments import running
+    from rehearse.scenario.load import load
+
+    found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
+    with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
+        finished = running.run(found, policy=policy, data=data, out=out, trust=trust, progress=bar)
+    return _told(finished, as_json=as_json, quiet=quiet)
+
+
+def resume(folder: Folder, *, as_json: AsJson = False, quiet: Quiet = False) -> int:
+    """Finish a run that was interrupted, to the same digest as if it had not been."""
+    from rehearse.experiments import running
+
+    with stdout_for_us(), Bar(folder.name, quiet=quiet) as bar:
+        finished = running.resume(folder, progress=bar)
+    return _told(finished, as_json=as_json, quiet=quiet)
+
+
+def replay(folder: Folder, *, as_json: AsJson = False) -> int:
+    """Run a record again and prove that it is the same, or say at which turn it differs (exit code 1)."""
+    from rehearse.experiments.replaying import replay as replay_run
+
+    with stdout_for_us():
+        found = replay_run(folder)
+    if as_json:
+        print_json({"run": str(folder), "same": found.same, "digest": found.digest, "detail": found.detail})
+    else:
+        typer.echo(found.detail)
+    return 0 if found.same else DIFFERS
+
+
+def _told(finished: Finished, *, as_json: bool, quiet: bool) -> int:
+    if as_json:
+        print_json(
+            {
+                "run": str(finished.folder),
+                "digest": finished.digest,
+                "verdict": finished.verdict,
+                "user_turns": finished.user_turns,
+                "seconds": finished.seconds,
+                "criteria": finished.criteria,
+            }
+        )
+    elif not quiet:
+        typer.echo("\n".join(_summary(finished)))
+    return EXIT_CODES[finished.verdict]
+
+
+def _summary(finished: Finished) -> list[str]:
+    from rehearse.experiments.verdict import Verdict
+
+    verdict = Verdict.model_validate(finished.turns.verdict)
+    pace = f", {finished.user_turns / finished.seconds:,.0f} a second" if finished.seconds else ""
+    rows = [
+        ("turns", f"{finished.user_turns:,} in {finished.seconds:,.1f} s{pace}"),
+        ("digest", finished.digest),
+        ("record", str(finished.folder)),
+        ("report", str(finished.folder / "report.html")),
+    ]
+    return [verdict.table(), "", *lines_of(rows)]

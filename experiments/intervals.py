@@ -1,0 +1,261 @@
+"""Intervals: how far the truth may lie from what a rehearsal showed.
+
+Everything is the mean of values of *independent* units. Units are the replicas of a society; people
+are units only where nothing couples them; turns never are. Student's t interval over the units is
+used throughout, with one exception: where a share of people (or any number between 0 and 1) hardly
+varied, t would claim to know it almost exactly, and the interval is widened to hold the one of
+Wilson (1927) for as many independent people. A share of 0 among n people is thus at most about
+3.8 / n, in the spirit of the rule of three.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.errors import ContractError
+
+Floats = NDArray[np.float64]
+Unit = Literal["replicas", "users", "run"]
+
+RARE = 5
+"""With fewer people than this on either side of a share, t is not trusted alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many people a share is about: with something to count, with the event, with a miss."""
+
+    people: int = 0
+    events: int = 0
+    misses: int = 0
+
+    @property
+    def rare(self) -> bool:
+        """Return whether one side of the share rests on a handful of people."""
+        return min(self.events, self.misses) < RARE
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value for each independent unit; their mean is the estimate.
+
+    A unit that has nothing to say is NaN. `size` is how many units speak: for replicas the values
+    that are not NaN, for people those with something to count, though every pseudo-value is there.
+    """
+
+    values: Floats
+    unit: Unit
+    size: int
+    bounded: bool = False
+    """Whether the estimate lies between 0 and 1."""
+    counts: Counts = Counts()
+
+    @classmethod
+    def of_replicas(cls, values: Floats, *, bounded: bool = False, counts: Counts | None = None) -> Sample:
+        """Make a sample of one value a replica."""
+        size = int(np.isfinite(values).sum())
+        return cls(values, "replicas", size, bounded, counts or Counts())
+
+    @property
+    def mean(self) -> float:
+        """Return the estimate, NaN where no unit speaks."""
+        known = self.values[np.isfinite(self.values)]
+        return float(known.mean()) if len(known) and self.size else math.nan
+
+    @property
+    def variance(self) -> float:
+        """Return the variance between units, NaN with fewer than two."""
+        known = self.values[np.isfinite(self.values)]
+        return float(known.var(ddof=1)) if len(known) > 1 else math.nan
+
+    @property
+    def error(self) -> float:
+        """Return the standard error of the mean, NaN with fewer than two units."""
+        return math.sqrt(self.variance / int(np.isfinite(self.values).sum())) if self.size > 1 else math.nan
+
+    @property
+    def constant(self) -> bool:
+        """Return whether no unit differs from another by more than rounding."""
+        return self.error <= 1e-12 * max(1.0, abs(self.mean))
+
+    def minus(self, other: Sample) -> Sample:
+        """Return the differences of the same units; raises ContractError where they are not the same."""
+        if self.unit != other.unit or len(self.values) != len(other.values):
+            units = f"{len(self.values)} {self.unit} and {len(other.values)} {other.unit}"
+            problem = f"{units} cannot be paired."
+            raise ContractError(problem, "Pair values of the same units, in the same order.")
+        values = self.values - other.values
+        known = int(np.isfinite(values).sum())
+        size = known if self.unit == "replicas" else min(self.size, other.size)
+        return replace(self, values=values, size=size, bounded=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate and the bounds within which the truth lies with the stated confidence.
+
+    NaN bounds: the evidence allows none. NaN estimate: there was nothing to measure.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+    n: int
+    unit: Unit
+
+    @property
+    def known(self) -> bool:
+        """Return whether there are bounds."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+def linearised(over: Floats, under: Floats) -> Sample:
+    """Return the ratio Σ over / Σ under of independent people as a sample of pseudo-values.
+
+    Person i counts θ + (over_i − θ·under_i) / mean(under): their mean is the ratio θ and their
+    variance that of the linearised ratio estimator for clusters (Cochran 1977, §6; Kish 1965), here
+    with the small-sample factor m / (m − 1) of the m people who have something to count.
+    """
+    whole = float(under.sum())
+    speaking = int((under > 0).sum())
+    if whole <= 0.0:
+        return Sample(np.full(len(over), math.nan), "users", 0)
+    ratio = float(over.sum()) / whole
+    residuals = (over - ratio * under) / (whole / len(under))
+    return Sample(ratio + residuals * _inflation(len(over), speaking), "users", speaking)
+
+
+def linearised_quantile(below: Floats, count: Floats, value: float, density: float) -> Sample:
+    """Return a quantile of the turns of independent people as a sample of pseudo-values.
+
+    `below` is how many of each person's `count` turns lie at or below the quantile's `value`, and
+    `density` is the density there (0: the turns hardly differ). Bahadur (1966), by Woodruff's
+    (1952) way of carrying the error of a share over to its quantile.
+    """
+    whole = float(count.sum())
+    speaking = int((count > 0).sum())
+    if whole <= 0.0:
+        return Sample(np.full(len(below), math.nan), "users", 0)
+    share = float(below.sum()) / whole
+    moved = (below - share * count) / (whole / len(count)) * (1.0 / density if density > 0.0 else 0.0)
+    return Sample(value - moved * _inflation(len(below), speaking), "users", speaking)
+
+
+def interval(sample: Sample, confidence: float) -> Interval:
+    """Return the interval of a sample's mean, widened where a share hardly varied."""
+    found = t_interval(sample, confidence)
+    if not sample.bounded or not math.isfinite(found.estimate):
+        return found
+    if found.known:
+        found = replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+        if sample.counts.people and (sample.constant or sample.counts.rare):
+            low, high = wilson(found.estimate, sample.counts.people, confidence)
+            return replace(found, low=min(found.low, low), high=max(found.high, high))
+    return found
+
+
+def t_interval(sample: Sample, confidence: float) -> Interval:
+    """Return Student's t interval of a sample's mean; bounds are NaN with fewer than two units."""
+    mean, error = sample.mean, sample.error
+    reach = t_quantile(sample.size - 1, confidence) * error if sample.size > 1 else math.nan
+    return Interval(mean, mean - reach, mean + reach, confidence, sample.size, sample.unit)
+
+
+def t_quantile(freedom: int, confidence: float) -> float:
+    """Return how many standard errors a two-sided t interval reaches to either side."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + confidence / 2.0))
+
+
+def z_quantile(confidence: float) -> float:
+    """Return how many standard deviations hold the middle of a normal distribution."""
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + confidence / 2.0))
+
+
+def wilson(share: float, n: int, confidence: float) -> tuple[float, float]:
+    """Return Wilson's score interval of a share of n independent people."""
+    z2 = z_quantile(confidence) ** 2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    reach = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def widest_gap(samples: Sequence[Sample], confidence: float) -> Interval:
+    """Return the largest difference between any two groups, with an interval that allows for the choice.
+
+    Every pair gets an interval at the Bonferroni level, and the gap's bounds are the largest of the
+    pairs' bounds: picking the widest of many noisy differences then does not look like a finding.
+    Shares that hardly varied are compared by Newcombe's (1998) hybrid of their Wilson intervals.
+    """
+    speaking = [s for s in samples if s.size]
+    pairs = list(combinations(speaking, 2))
+    if not pairs:
+        unit = samples[0].unit if samples else "replicas"
+        return Interval(math.nan, math.nan, math.nan, confidence, 0, unit)
+    level = 1.0 - (1.0 - confidence) / len(pairs)
+    found = [_absolute(_difference(a, b, level)) for a, b in pairs]
+    return Interval(
+        estimate=max(f.estimate for f in found),
+        low=max(f.low for f in found),
+        high=max(f.high for f in found) if all(f.known for f in found) else math.nan,
+        confidence=confidence,
+        n=min(f.n for f in found),
+        unit=found[0].unit,
+    )
+
+
+def paired(after: Sample, before: Sample, confidence: float) -> Interval:
+    """Return the interval of the mean difference between the same units under two conditions.
+
+    Where not one unit differs, a share's difference is held to what n people who all agree allow.
+    """
+    difference = after.minus(before)
+    found = t_interval(difference, confidence)
+    people = min(after.counts.people, before.counts.people)
+    if after.bounded and people and found.known and difference.constant:
+        reach = wilson(0.0, people, confidence)[1]
+        return _at_least_reaching(found, reach, reach)
+    return found
+
+
+def _difference(a: Sample, b: Sample, confidence: float) -> Interval:
+    found = t_interval(a.minus(b), confidence)
+    doubtful = any(s.constant or s.counts.rare for s in (a, b))
+    if not (found.known and a.bounded and doubtful and a.counts.people and b.counts.people):
+        return found
+    (low_a, high_a), (low_b, high_b) = (wilson(_share(s), s.counts.people, confidence) for s in (a, b))
+    down = math.hypot(_share(a) - low_a, high_b - _share(b))
+    up = math.hypot(high_a - _share(a), _share(b) - low_b)
+    return _at_least_reaching(found, down, up)
+
+
+def _at_least_reaching(found: Interval, down: float, up: float) -> Interval:
+    return replace(
+        found, low=min(found.low, found.estimate - down), high=max(found.high, found.estimate + up)
+    )
+
+
+def _share(sample: Sample) -> float:
+    return min(1.0, max(0.0, sample.mean))
+
+
+def _absolute(found: Interval) -> Interval:
+    ends = (abs(found.low), abs(found.high))
+    crosses = found.low <= 0.0 <= found.high
+    return replace(found, estimate=abs(found.estimate), low=0.0 if crosses else min(ends), high=max(ends))
+
+
+def _inflation(n: int, speaking: int) -> float:
+    # Turns the factor n / (n - 1) of the variance over all people into that over those who speak.
+    return math.sqrt((n - 1) / n * speaking / (speaking - 1)) if speaking > 1 else 1.0

@@ -1,0 +1,143 @@
+"""What a metric is: a name, a unit, which way is better, and how it is read off the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.columns import Columns
+
+Floats = NDArray[np.float64]
+Better = Literal["higher", "lower"]
+Scale = Literal["share", "points", "level", "turns", "ms", "s", "MB", "utility", "rate", "index", "amount"]
+"""What a value is counted in. `share`: 0 to 1, told as a percentage; `points`: a difference of shares;
+`level`: 0 to 1, told as such."""
+
+
+class Readable(Protocol):
+    """A record that metrics can be read off: `RunRecord` is one."""
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Return what ran: items, groups, whether people are coupled, resources, marks."""
+        ...
+
+    def query(self, sql: str) -> Columns:
+        """Run a SELECT over the views turns, users and ticks."""
+        ...
+
+
+class Part(NamedTuple):
+    """Some of the people: a group or a segment."""
+
+    kind: Literal["group", "segment"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A mean over turns: the sum of `value` over those `where`, divided by how many those are.
+
+    Both are SQL over the columns of turns. `per="tick"` divides by the ticks that people were there.
+    """
+
+    value: str
+    where: str = "true"
+    per: Literal["turn", "tick"] = "turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """A quantile of a column over the turns in which it is known."""
+
+    column: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Society:
+    """A measure of a whole society: one value for each replica number, NaN where there is none.
+
+    It is given the record and a part of the people, or None for everybody.
+    """
+
+    measure: Callable[[Readable, Part | None], Mapping[int, float]]
+    by_part: bool = True
+    """Whether it can be taken of some of the people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What the run used, measured once: a key of the manifest's `resources`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The largest difference of another metric between any two groups."""
+
+    of: Metric
+
+
+Measure = Ratio | Quantile | Society | Resource | Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """How to find the turns that show a metric at its worst.
+
+    `where` and `order` are SQL over turns; `{quarter}` and `{late}` in them become the last tick of
+    the first quarter of the run and the first of its last one. `why` is a sentence with fields in
+    braces: `action`, `choice`, `ideal` (names of items) and every other column of the turn.
+    """
+
+    where: str
+    order: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A question put to a record."""
+
+    name: str
+    scale: Scale
+    better: Better
+    meaning: str
+    """One sentence: what it is."""
+    phrase: str
+    """How a value is told: `{}` stands for it (`73 of 100` where the scale is a share)."""
+    measure: Measure
+    needs: tuple[str, ...] = ()
+    """Columns of turns or ticks that not every record has."""
+    cases: Cases | None = None
+    plain: str = field(default="")
+    """What it is called in a heading."""
+
+    @property
+    def bounded(self) -> bool:
+        """Return whether every value lies between 0 and 1."""
+        return self.scale in {"share", "level"}
+
+    @property
+    def title(self) -> str:
+        """Return the name as words."""
+        return self.plain or self.name.replace("_", " ").replace(":", " of ")
+
+
+def quoted(text: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def turns_of(part: Part | None) -> str:
+    """Return the SQL source of turns `t`, of everybody or of a part of the people."""
+    if part is None:
+        return "turns t"
+    some = f'SELECT replica, "user" FROM users WHERE "{part.kind}" = {quoted(part.name)}'
+    return f'turns t SEMI JOIN ({some}) chosen USING (replica, "user")'

@@ -1,0 +1,309 @@
+"""Reading metrics off a record: samples over independent units, of everybody or of a part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.columns import Columns
+from rehearse.experiments.intervals import (
+    Counts,
+    Interval,
+    Sample,
+    Unit,
+    interval,
+    linearised,
+    linearised_quantile,
+    t_quantile,
+    widest_gap,
+)
+from rehearse.experiments.metrics.base import (
+    Floats,
+    Gap,
+    Metric,
+    Part,
+    Quantile,
+    Ratio,
+    Readable,
+    Resource,
+    quoted,
+    turns_of,
+)
+from rehearse.experiments.metrics.known import METRICS
+from rehearse.experiments.metrics.society import ticks_of
+
+Ints = NDArray[np.int64]
+WOODRUFF = 2.0
+"""A quantile's density is taken between the levels this many standard errors to either side."""
+
+
+class Remembering:
+    """A record that asks its tables every question only once."""
+
+    def __init__(self, record: Readable) -> None:
+        """Take the record."""
+        self.manifest = record.manifest
+        self._record = record
+        self._answers: dict[str, Columns] = {}
+
+    def query(self, sql: str) -> Columns:
+        """Run a SELECT, or return what it gave before; the result must not be written into."""
+        if sql not in self._answers:
+            self._answers[sql] = self._record.query(sql)
+        return self._answers[sql]
+
+
+class Measures:
+    """What a record shows: for a metric and a part of the people a sample, an estimate, an interval.
+
+    All means over turns are summed in one pass, by replica, group and segment; by person where
+    nothing couples people. Further queries are made only for what is asked.
+    """
+
+    def __init__(self, record: Readable, ratios: Iterable[Metric] = ()) -> None:
+        """Take the record; `ratios` are plugged-in means over turns to sum along with the built-in ones."""
+        self.record: Readable = Remembering(record)
+        self._more = tuple(m for m in ratios if isinstance(m.measure, Ratio) and m.name not in METRICS)
+
+    @cached_property
+    def unit(self) -> Unit:
+        """Return what is independent here: users where nothing couples them, else replicas."""
+        return "replicas" if self.record.manifest.get("coupled", True) else "users"
+
+    @cached_property
+    def empty(self) -> bool:
+        """Return whether not one turn was held."""
+        return self.record.manifest.get("user_turns") == 0
+
+    @cached_property
+    def replicas(self) -> Ints:
+        """Return the numbers of the replicas, ascending."""
+        found = self.record.query("SELECT DISTINCT replica FROM users ORDER BY replica")
+        return np.asarray(found["replica"], dtype=np.int64)
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Return the columns of turns and ticks."""
+        turns = self.record.query("SELECT * FROM turns LIMIT 0")
+        return frozenset(turns) | frozenset(self.record.query("SELECT * FROM ticks LIMIT 0"))
+
+    def names(self, kind: Literal["group", "segment"]) -> tuple[str, ...]:
+        """Return the groups (or segments) that have people, groups in the manifest's order."""
+        found = self.record.query(f'SELECT DISTINCT "{kind}" AS name FROM users ORDER BY name')
+        present = [str(name) for name in found["name"].tolist()]
+        order = list(self.record.manifest.get("groups", ())) if kind == "group" else []
+        return tuple(sorted(present, key=lambda n: (order.index(n) if n in order else len(order), n)))
+
+    def people(self, part: Part | None = None) -> int:
+        """Return how many people there are, over all replicas."""
+        where = "true" if part is None else f'"{part.kind}" = {quoted(part.name)}'
+        return int(self.record.query(f"SELECT count(*) AS n FROM users WHERE {where}").numbers("n")[0])
+
+    def applies(self, metric: Metric) -> bool:
+        """Return whether the record holds what the metric needs."""
+        measure = metric.measure.of.measure if isinstance(metric.measure, Gap) else metric.measure
+        if isinstance(measure, Resource):
+            return self._resource(measure) is not None
+        if isinstance(metric.measure, Gap) and len(self.names("group")) < 2:
+            return False
+        return not self.empty and self.columns.issuperset(metric.needs)
+
+    def interval(self, metric: Metric, confidence: float, part: Part | None = None) -> Interval:
+        """Return a metric's estimate and bounds; NaN where there is nothing, or too little, to go by."""
+        measure = metric.measure
+        if not self.applies(metric):
+            return Interval(math.nan, math.nan, math.nan, confidence, 0, self.unit)
+        if isinstance(measure, Gap):
+            samples = [self.sample(measure.of, Part("group", name)) for name in self.names("group")]
+            return widest_gap(samples, confidence)
+        if isinstance(measure, Resource):
+            value = float(self._resource(measure) or 0.0)
+            return Interval(value, value, value, confidence, 1, "run")
+        found = interval(self.sample(metric, part), confidence)
+        if isinstance(measure, Quantile) and found.known:
+            return self._bounds_of_quantile(measure, part, found)
+        return found
+
+    def sample(self, metric: Metric, part: Part | None = None) -> Sample:
+        """Return one value for each independent unit, in the same order for every metric and part."""
+        measure = metric.measure
+        if isinstance(measure, Ratio):
+            return self._ratio(metric, part)
+        if isinstance(measure, Quantile):
+            return self._quantile(measure, part)
+        if isinstance(measure, Gap | Resource):
+            message = f"{metric.name} is one number a run"
+            raise TypeError(message)
+        found = measure.measure(self.record, part)
+        values = np.array([found.get(int(r), math.nan) for r in self.replicas], dtype=np.float64)
+        return Sample.of_replicas(values, bounded=metric.bounded)
+
+    @cached_property
+    def _ratios(self) -> dict[str, tuple[int, Ratio]]:
+        known = (*METRICS.values(), *self._more)
+        chosen = [m for m in known if isinstance(m.measure, Ratio) and self.columns.issuperset(m.needs)]
+        return {m.name: (i, m.measure) for i, m in enumerate(chosen) if isinstance(m.measure, Ratio)}
+
+    @cached_property
+    def _tally(self) -> Columns:
+        ratios = list(self._ratios.values())
+        whole = ticks_of(self.record)
+        summed = ", ".join(_sums(i, r) for i, r in ratios)
+        filled = ", ".join(_filled(i, r, whole) for i, r in ratios)
+        everybody = f"""WITH person AS (
+          SELECT t.replica, t."user", max(tick) AS last_tick, {summed} FROM turns t GROUP BY ALL),
+        everybody AS (SELECT u.replica, u."user", {self._code("group")}, {self._code("segment")}, {filled}
+          FROM users u LEFT JOIN person p ON p.replica = u.replica AND p."user" = u."user")"""
+        if self.unit == "users":
+            return self.record.query(f'{everybody} SELECT * FROM everybody ORDER BY replica, "user"')
+        cells = ", ".join(_cell(i) for i, _ in ratios)
+        return self.record.query(
+            f'{everybody} SELECT replica, "group", segment, {cells} FROM everybody GROUP BY ALL ORDER BY ALL'
+        )
+
+    def _code(self, kind: Literal["group", "segment"]) -> str:
+        listed = ", ".join(quoted(name) for name in self.names(kind))
+        return f'list_position([{listed}], u."{kind}") - 1 AS "{kind}"'
+
+    def _ratio(self, metric: Metric, part: Part | None) -> Sample:
+        tally, (i, _) = self._tally, self._ratios[metric.name]
+        here = np.ones(tally.length, dtype=np.bool_)
+        if part is not None:
+            names = self.names(part.kind)
+            here = tally[part.kind] == (names.index(part.name) if part.name in names else -1)
+        over = np.where(here, tally.numbers(f"over_{i}"), 0.0)
+        under = np.where(here, tally.numbers(f"under_{i}"), 0.0)
+        if self.unit == "users":
+            counts = _counts((under > 0).sum(), (over > 0).sum(), (over < under).sum())
+            return replace(linearised(over, under), bounded=metric.bounded, counts=counts)
+        counted = (tally.numbers(f"{name}_{i}")[here].sum() for name in ("people", "events", "misses"))
+        return Sample.of_replicas(
+            _divided(self._by_replica(over), self._by_replica(under)),
+            bounded=metric.bounded,
+            counts=_counts(*counted),
+        )
+
+    def _by_replica(self, values: Floats) -> Floats:
+        place = np.searchsorted(self.replicas, self._tally["replica"])
+        return np.bincount(place, weights=values, minlength=len(self.replicas)).astype(np.float64)
+
+    def _quantile(self, measure: Quantile, part: Part | None) -> Sample:
+        known = _known(measure, part)
+        if self.unit == "users":
+            return self._quantile_of_people(measure, known)
+        found = self.record.query(
+            f"""SELECT replica, quantile_cont({measure.column}, {measure.level}) AS value
+            FROM {known} GROUP BY ALL"""
+        )
+        values = np.full(len(self.replicas), math.nan)
+        values[np.searchsorted(self.replicas, found["replica"])] = found.numbers("value")
+        return Sample.of_replicas(values)
+
+    def _quantile_of_people(self, measure: Quantile, known: str) -> Sample:
+        level = measure.level
+        value, below, count = self._below_quantile(measure, known)
+        reach = WOODRUFF * linearised(below, count).error
+        if not reach > 0.0:
+            return linearised_quantile(below, count, value, 0.0)
+        low, high = max(0.0, level - reach), min(1.0, level + reach)
+        near, far = self._levels(measure.column, known, [low, high])
+        density = (high - low) / (far - near) if far > near else 0.0
+        return linearised_quantile(below, count, value, density)
+
+    def _below_quantile(self, measure: Quantile, known: str) -> tuple[float, Floats, Floats]:
+        """Return a quantile, and for each person how many turns lie at or below it, of how many."""
+        value = self._levels(measure.column, known, [measure.level])[0]
+        limit = repr(value) if math.isfinite(value) else "0"
+        found = self.record.query(
+            f"""WITH person AS (SELECT t.replica, t."user", count(*) AS n,
+              count(*) FILTER ({measure.column} <= {limit}) AS below FROM {known} GROUP BY ALL)
+            SELECT coalesce(p.n, 0) AS n, coalesce(p.below, 0) AS below FROM users u
+            LEFT JOIN person p ON p.replica = u.replica AND p."user" = u."user"
+            ORDER BY u.replica, u."user\""""
+        )
+        return value, found.numbers("below"), found.numbers("n")
+
+    def _bounds_of_quantile(self, measure: Quantile, part: Part | None, found: Interval) -> Interval:
+        """Return better bounds than the symmetric ones, which a long tail can push below 0.
+
+        Over people they are Woodruff's (1952): the quantiles at the ends of the interval of the level.
+        """
+        if self.unit == "replicas":
+            return replace(found, low=max(0.0, found.low))
+        known = _known(measure, part)
+        _, below, count = self._below_quantile(measure, known)
+        reach = t_quantile(found.n - 1, found.confidence) * linearised(below, count).error
+        ends = [max(0.0, measure.level - reach), min(1.0, measure.level + reach)]
+        low, high = self._levels(measure.column, known, ends)
+        return replace(found, low=min(low, found.estimate), high=max(high, found.estimate))
+
+    def _levels(self, column: str, known: str, levels: Sequence[float]) -> list[float]:
+        asked = ", ".join(f"quantile_cont({column}, {p!r}) AS v{i}" for i, p in enumerate(levels))
+        found = self.record.query(f"SELECT {asked} FROM {known}")
+        return [float(found.numbers(f"v{i}")[0]) for i in range(len(levels))]
+
+    def _resource(self, measure: Resource) -> float | None:
+        value = (self.record.manifest.get("resources") or {}).get(measure.key)
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def series(record: Readable, metrics: Sequence[Metric], part: Part | None = None) -> Columns:
+    """Return means over turns tick by tick: columns replica, tick, and for each metric its name and `name_n`.
+
+    A tick without anything to count has NaN. Raises TypeError for a metric that is no mean over turns.
+    """
+    asked = []
+    for metric in metrics:
+        if not isinstance(metric.measure, Ratio) or metric.measure.per != "turn":
+            message = f"{metric.name} is no mean over turns"
+            raise TypeError(message)
+        value, where = metric.measure.value, metric.measure.where
+        asked.append(
+            f'avg(CAST({value} AS DOUBLE)) FILTER ({where}) AS "{metric.name}", '
+            f'count(*) FILTER ({where}) AS "{metric.name}_n"'
+        )
+    selected = ", ".join(asked)
+    return record.query(f"SELECT replica, tick, {selected} FROM {turns_of(part)} GROUP BY ALL ORDER BY ALL")
+
+
+def _known(measure: Quantile, part: Part | None) -> str:
+    return f"{turns_of(part)} WHERE isfinite({measure.column})"
+
+
+def _sums(i: int, ratio: Ratio) -> str:
+    over = f"sum(CAST({ratio.value} AS DOUBLE)) FILTER ({ratio.where}) AS over_{i}"
+    return f"{over}, count(*) FILTER ({ratio.where}) AS under_{i}"
+
+
+def _filled(i: int, ratio: Ratio, ticks: int) -> str:
+    if ratio.per == "turn":
+        return f"coalesce(p.over_{i}, 0.0) AS over_{i}, coalesce(p.under_{i}, 0) AS under_{i}"
+    # When people left for good is not recorded. Up to the last session, and without it, they were there.
+    held = f"coalesce(p.over_{i}, 0.0)"
+    over = f"CASE WHEN u.alive THEN {held} ELSE greatest({held} - 1.0, 0.0) END"
+    under = f"CASE WHEN u.alive THEN {ticks} ELSE coalesce(p.last_tick, 0) END"
+    return f"{over} AS over_{i}, {under} AS under_{i}"
+
+
+def _cell(i: int) -> str:
+    return (
+        f"sum(over_{i}) AS over_{i}, sum(under_{i}) AS under_{i}, "
+        f"count(*) FILTER (under_{i} > 0) AS people_{i}, count(*) FILTER (over_{i} > 0) AS events_{i}, "
+        f"count(*) FILTER (over_{i} < under_{i}) AS misses_{i}"
+    )
+
+
+def _divided(over: Floats, under: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(under > 0, over / under, math.nan))
+
+
+def _counts(*numbers: float) -> Counts:
+    people, events, misses = (int(n) for n in numbers)
+    return Counts(people, events, misses)

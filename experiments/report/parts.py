@@ -1,0 +1,183 @@
+"""How it went for different parts of the people: ends, distributions and a table, by group and segment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rehearse.experiments.intervals import Interval
+from rehearse.experiments.metrics import METRICS, Measures, Part
+from rehearse.experiments.report.facts import CONFIDENCE, MAX_GROUPS, Row, rows
+
+if TYPE_CHECKING:
+    from rehearse.record.reading import RunRecord
+
+Kind = Literal["group", "segment"]
+
+KINDS: tuple[Kind, ...] = ("group", "segment")
+EVERYBODY = "everybody"
+BINS = 40
+MAX_TURNS = 20
+"""Sessions longer than this count with those of this length."""
+Spread = Literal["satisfaction", "regret", "turns"]
+_VALUES: dict[Spread, tuple[str, str]] = {
+    "satisfaction": ("t.satisfaction", "t.\"end\" <> 'none' AND isfinite(t.satisfaction)"),
+    "regret": ("t.regret", "isfinite(t.regret) AND t.regret > 0"),
+    "turns": ("t.turn + 1", "t.\"end\" <> 'none'"),
+}
+"""What is spread over bins, and where: at the end of sessions, or of answers that were not the best."""
+
+MEASURES = (
+    "goal_completion",
+    "acceptance",
+    "rightness",
+    "regret",
+    "satisfaction",
+    "abandonment",
+    "turns_to_goal",
+)
+"""The metrics of the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """Equal bins between two bounds; what lies beyond counts in the outermost."""
+
+    low: float
+    high: float
+    count: int = BINS
+
+    @property
+    def width(self) -> float:
+        """Return how wide a bin is."""
+        return (self.high - self.low) / self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Some of the people, and how it went for them."""
+
+    kind: Literal["all", "group", "segment"]
+    name: str
+    people: int
+    found: dict[str, Interval]
+    """By name of the metric, at 95 % confidence."""
+
+
+def kinds(record: RunRecord) -> list[Kind]:
+    """Return by what the people are told apart here: `group`, `segment`, both or neither."""
+    counted = 'SELECT count(DISTINCT "group") AS "group", count(DISTINCT segment) AS segment FROM users'
+    found = rows(record.query(counted))[0]
+    return [kind for kind in KINDS if int(found[kind]) > 1]
+
+
+def names(record: RunRecord, kind: Kind) -> list[str]:
+    """Return the largest MAX_GROUPS parts: groups in the scenario's order, segments by size."""
+    found = record.query(
+        f'SELECT "{kind}" AS name, count(*) AS n FROM users GROUP BY 1 '
+        f"ORDER BY n DESC, name LIMIT {MAX_GROUPS}"
+    )
+    present = [str(name) for name in found["name"].tolist()]
+    order = list(record.groups) if kind == "group" else []
+    return sorted(present, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def table(record: RunRecord) -> list[Line]:
+    """Return everybody and then each group and segment."""
+    measures = Measures(record)
+    lines = [_line(measures, None)]
+    for kind in kinds(record):
+        lines += [_line(measures, Part(kind, name)) for name in names(record, kind)]
+    return lines
+
+
+def _line(measures: Measures, part: Part | None) -> Line:
+    found = {name: measures.interval(METRICS[name], CONFIDENCE, part) for name in MEASURES}
+    people = measures.people(part)
+    if part is None:
+        return Line("all", EVERYBODY, people, found)
+    return Line(part.kind, part.name, people, found)
+
+
+def widest_gaps(lines: Sequence[Line]) -> dict[str, tuple[float, str]]:
+    """Return for each metric the widest gap between groups, and the group that fares worst."""
+    gaps = {}
+    for name in MEASURES:
+        known = [(line.found[name].estimate, line.name) for line in lines if line.kind == "group"]
+        known = [pair for pair in known if math.isfinite(pair[0])]
+        if len(known) > 1:
+            most, least = max(known), min(known)
+            gaps[name] = (most[0] - least[0], (least if METRICS[name].better == "higher" else most)[1])
+    return gaps
+
+
+def ends(record: RunRecord, kind: Kind) -> list[Row]:
+    """Return the share of each reason for ending among a part's sessions, for all and for each part."""
+    return rows(
+        record.query(
+            f"""SELECT part, ended, n, n / sum(n) OVER (PARTITION BY part) AS share FROM (
+              SELECT coalesce(part, '{EVERYBODY}') AS part, ended, sum(n) AS n FROM (
+                SELECT u."{kind}" AS part, t."end" AS ended, count(*)::DOUBLE AS n FROM turns t
+                JOIN users u ON t.replica = u.replica AND t."user" = u."user"
+                WHERE t."end" <> 'none' GROUP BY ALL)
+              GROUP BY GROUPING SETS ((part, ended), (ended))) ORDER BY part, ended"""
+        )
+    )
+
+
+def spread(record: RunRecord, kind: Kind, measure: Spread, bins: Bins) -> list[Row]:
+    """Return a histogram of a measure for all and for each part: the share of each bin, and the mean."""
+    value, where = _VALUES[measure]
+    place = f"least({bins.count - 1}, greatest(0, floor(({value} - {bins.low}) / {bins.width})))"
+    return rows(
+        record.query(
+            f"""SELECT part, bin, n / sum(n) OVER (PARTITION BY part) AS share,
+            sum(total) OVER (PARTITION BY part) / sum(n) OVER (PARTITION BY part) AS mean FROM (
+              SELECT coalesce(part, '{EVERYBODY}') AS part, bin, sum(n) AS n, sum(total) AS total FROM (
+                SELECT u."{kind}" AS part, count(*)::DOUBLE AS n, sum({value})::DOUBLE AS total,
+                {place} AS bin FROM turns t JOIN users u ON t.replica = u.replica AND t."user" = u."user"
+                WHERE {where} GROUP BY 1, 4)
+              GROUP BY GROUPING SETS ((part, bin), (bin))) ORDER BY part, bin"""
+        )
+    )
+
+
+def bands(record: RunRecord) -> tuple[float, float] | None:
+    """Return two regrets that part the wrong answers of everybody into thirds, rounded; None without any."""
+    found = record.query(
+        """SELECT quantile_cont(regret, 1 / 3.0) AS low, quantile_cont(regret, 2 / 3.0) AS high
+        FROM turns WHERE "right" = 0 AND isfinite(regret)"""
+    )
+    low, high = (float(f"{found.numbers(name)[0]:.2g}") for name in ("low", "high"))
+    return (low, high) if low < high else None
+
+
+def misses(record: RunRecord, kind: Kind, low: float, high: float) -> list[Row]:
+    """Return the share of right answers, and of wrong ones by how much they lost, for all and each part."""
+    band = f"CASE WHEN regret < {low} THEN 'little' WHEN regret < {high} THEN 'some' ELSE 'much' END"
+    return rows(
+        record.query(
+            f"""SELECT part, kind, n, n / sum(n) OVER (PARTITION BY part) AS share FROM (
+              SELECT coalesce(part, '{EVERYBODY}') AS part, kind, sum(n) AS n FROM (
+                SELECT u."{kind}" AS part, count(*)::DOUBLE AS n,
+                CASE WHEN t."right" = 1 THEN 'right' ELSE {band} END AS kind
+                FROM turns t JOIN users u ON t.replica = u.replica AND t."user" = u."user"
+                WHERE t."right" >= 0 GROUP BY ALL)
+              GROUP BY GROUPING SETS ((part, kind), (kind))) ORDER BY part, kind"""
+        )
+    )
+
+
+def bins_for(record: RunRecord, measure: Spread) -> Bins:
+    """Return the bins of a histogram: regret up to its 99th percentile, turns one by one."""
+    if measure == "satisfaction":
+        return Bins(0.0, 1.0)
+    if measure == "turns":
+        longest = max(2, min(MAX_TURNS, record.scenario.time.max_turns))
+        return Bins(0.5, longest + 0.5, longest)
+    value, where = _VALUES[measure]
+    found = record.query(f"SELECT quantile_cont({value}, 0.99) AS high FROM turns t WHERE {where}")
+    high = float(found.numbers("high")[0])
+    return Bins(0.0, high if math.isfinite(high) and high > 0.0 else 1.0)

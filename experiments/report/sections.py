@@ -1,0 +1,334 @@
+"""The sections of a report: words, tables and charts, gathered from the record for the template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rehearse.experiments.intervals import Interval
+from rehearse.experiments.metrics import METRICS
+from rehearse.experiments.metrics.base import Scale
+from rehearse.experiments.report import charts, facts, flow, judged, parts, portraits, society, words
+from rehearse.experiments.report.facts import Overall, Row
+from rehearse.experiments.report.parts import EVERYBODY
+from rehearse.experiments.sentences import amount
+
+if TYPE_CHECKING:
+    from rehearse.record.reading import RunRecord
+
+Section = dict[str, Any]
+
+MAX_LETTERED = 12
+"""More marks of a kind than this are summed up in a sentence instead of drawn one by one."""
+KINDS = {
+    "drift": "the world changed",
+    "fault": "faults",
+    "latency": "latency",
+    "learn": "the model learned",
+    "alarm": "alarm",
+}
+TRENDS = {
+    "goal_completion": "share of sessions that met their goal",
+    "satisfaction": "at the end of sessions, 0 to 1",
+    "acceptance": "share of answers that people took",
+    "regret": "utility lost against the truly best answer",
+}
+NUMBERS = {
+    "goal_completion": "of sessions met their goal",
+    "acceptance": "of answers were taken",
+    "rightness": "of answers were the best",
+    "regret": "utility lost per answer",
+    "satisfaction": "at the end of sessions, 0 to 1",
+}
+
+
+SPREADS: dict[parts.Spread, tuple[str, str]] = {
+    "satisfaction": ("Satisfaction", "at the end of sessions"),
+    "regret": ("Regret", "of answers that were not the best; the last bin holds all above it"),
+    "turns": ("Length of sessions", "in turns"),
+}
+
+
+class Figures:
+    """The charts of the page: each gets an id, under which the page's script draws it."""
+
+    def __init__(self) -> None:
+        """Start without charts."""
+        self.specs: dict[str, charts.Spec] = {}
+
+    def add(self, spec: charts.Spec) -> str:
+        """Take a chart and return its id."""
+        name = f"chart-{len(self.specs) + 1}"
+        self.specs[name] = spec
+        return name
+
+
+def page(record: RunRecord) -> dict[str, Any]:
+    """Return everything the template shows."""
+    figures = Figures()
+    whole = facts.overall(record)
+    lines = parts.table(record)
+    items = _items(record)
+    marks = _marks(record)
+    return {
+        "head": _head(record, whole),
+        "numbers": _numbers(whole, lines[0]),
+        "criteria": judged.criteria(record),
+        "time": _time(record, whole, items, marks, figures),
+        "people": _people(record, lines, figures),
+        "answers": _answers(record, items, figures),
+        "latency": _latency(record, figures),
+        "troubles": _troubles(record),
+        "journeys": _journeys(record) if whole.sessions else None,
+        "society": society.section(record, figures.add),
+        "assumptions": record.scenario.assumptions,
+        "limitations": record.scenario.limitations,
+        "provenance": judged.provenance(record),
+        "charts": {"config": charts.CONFIG, "specs": figures.specs},
+        "words": words,
+    }
+
+
+def _items(record: RunRecord) -> list[tuple[int, str]]:
+    drawn, more = facts.frequent_items(record, facts.MAX_ITEMS)
+    named = [(item, record.items[item]) for item in sorted(drawn)]
+    return [*named, (facts.OTHERS, "others")] if more else named
+
+
+def _head(record: RunRecord, whole: Overall) -> Section:
+    scenario, manifest = record.scenario, record.manifest
+    policy = manifest.get("policy", {})
+    unit = scenario.time.unit
+    ticks = whole.last_tick - whole.first_tick + 1
+    model = str(policy.get("name", scenario.policy.name))
+    replicas = (
+        f"{whole.replicas} independent replicas of the society" if whole.replicas > 1 else "one society"
+    )
+    return {
+        "title": scenario.title or scenario.name,
+        "name": f"{scenario.name}, version {scenario.version}",
+        "description": scenario.description,
+        "model": model,
+        "model_version": str(policy.get("version", "")),
+        "finished": words.moment(str(manifest.get("finished", ""))),
+        "verdict": judged.verdict(record),
+        "lede": (
+            f"{words.plural(whole.people, 'simulated person', 'simulated people')} in {replicas} met "
+            "the model in "
+            f"{words.plural(whole.sessions, 'session')} of {words.plural(whole.turns, 'turn')} "
+            f"over {words.plural(ticks, unit)}."
+        ),
+    }
+
+
+def _numbers(whole: Overall, everybody: parts.Line) -> list[tuple[str, str, str]]:
+    means = [
+        (amount(everybody.found[name].estimate, METRICS[name].scale), METRICS[name].title, note)
+        for name, note in NUMBERS.items()
+    ]
+    return [*means, (words.whole(whole.failures), "failed answers", f"of {words.whole(whole.turns)}")]
+
+
+def _marks(record: RunRecord) -> Section:
+    found = [dict(m) for m in record.manifest.get("marks", ()) if _notable(m, record)] + judged.alarms(record)
+    lettered, summed = [], []
+    for kind in dict.fromkeys(str(m["kind"]) for m in found):
+        same = [m for m in found if m["kind"] == kind]
+        if len(same) <= MAX_LETTERED:
+            lettered += same
+        else:
+            first, last = same[0]["tick"], same[-1]["tick"]
+            summed.append(
+                f"{words.title(KINDS.get(kind, kind))}: {len(same)} times between {first} and {last}."
+            )
+    lettered.sort(key=lambda m: (m["tick"], str(m["kind"])))
+    for place, mark in enumerate(lettered):
+        mark["letter"] = chr(ord("A") + place) if place < 26 else str(place + 1)
+        mark["word"] = KINDS.get(str(mark["kind"]), str(mark["kind"]))
+    return {"list": lettered, "summed": summed, "periods": _periods(record)}
+
+
+def _notable(mark: Mapping[str, Any], record: RunRecord) -> bool:
+    """Leave out what holds from the start or never came, and a return to normal without a note."""
+    returned = any(p["until"] == mark["tick"] - 0.5 for p in _periods(record))
+    unnoted = mark["note"] == f"{mark['kind']} from tick {mark['tick']}"
+    return 0 < mark["tick"] < record.scenario.time.ticks and not (returned and unnoted)
+
+
+def _periods(record: RunRecord) -> list[Row]:
+    """Return for how long latency was another or faults were injected, where not from the start."""
+    scenario = record.scenario
+    last = scenario.time.ticks - 1
+    return [
+        {"start": spec.start - 0.5, "until": min(spec.until - 0.5, last), "note": spec.note or kind}
+        for kind, specs in (("another latency", scenario.latency), ("injected faults", scenario.faults))
+        for spec in specs
+        if 0 < spec.start < scenario.time.ticks and spec.until is not None
+    ]
+
+
+def _time(
+    record: RunRecord, whole: Overall, items: Sequence[tuple[int, str]], marks: Section, figures: Figures
+) -> Section:
+    step, unit = facts.bucket_size(whole), record.scenario.time.unit
+    series = facts.over_time(record, tuple(TRENDS), step) if whole.turns else {}
+    panels = []
+    for name, found in series.items():
+        here = [m for m in marks["list"] if m.get("series", name) == name]
+        spec = charts.trend(found, METRICS[name], unit, here, marks["periods"])
+        panels.append({"title": words.title(name), "note": TRENDS[name], "id": figures.add(spec)})
+    shares = facts.actions_over_time(record, [i for i, _ in items], step)
+    here = [m for m in marks["list"] if m.get("series", "actions") == "actions"]
+    return {
+        "panels": panels,
+        "actions": figures.add(charts.actions(shares, items, unit, here)) if shares else None,
+        "legend": [(charts.colour(place), name) for place, (_, name) in enumerate(items)],
+        "marks": marks["list"],
+        "summed": marks["summed"],
+        "unit": unit,
+        "step": step,
+        "replicas": whole.replicas,
+        "table": _table_of(series),
+    }
+
+
+def _table_of(series: Mapping[str, facts.Series]) -> list[tuple[int, list[str]]]:
+    first = next(iter(series.values()), None)
+    if first is None or len(first.tick) < 2:
+        return []
+    return [
+        (tick, [_said(found.mean[i], METRICS[name].scale) for name, found in series.items()])
+        for i, tick in enumerate(first.tick)
+    ]
+
+
+def _people(record: RunRecord, lines: Sequence[parts.Line], figures: Figures) -> Section:
+    kinds = parts.kinds(record)
+    gaps = parts.widest_gaps(lines)
+    return {
+        "kinds": kinds,
+        "blocks": [_part_charts(record, kind, figures) for kind in kinds or parts.KINDS[:1]],
+        "heads": [METRICS[name].title for name in parts.MEASURES],
+        "table": [
+            (line, [_cell(line.found[name], METRICS[name].scale) for name in parts.MEASURES])
+            for line in lines
+        ],
+        "gaps": [_gap(gaps.get(name), METRICS[name].scale) for name in parts.MEASURES] if gaps else [],
+    }
+
+
+def _cell(found: Interval, scale: Scale) -> tuple[str, str]:
+    bounds = f"{_bare(found.low, scale)} – {_bare(found.high, scale)}" if found.known else ""
+    return _said(found.estimate, scale), bounds
+
+
+def _gap(gap: tuple[float, str] | None, scale: Scale) -> tuple[str, str]:
+    if gap is None:
+        return "", ""
+    size = f"{words.fixed(100.0 * gap[0], 1)} points" if scale == "share" else words.fixed(gap[0])
+    return size, f"worst: {gap[1]}" if gap[0] > 0.0 else ""
+
+
+def _said(value: float | None, scale: Scale) -> str:
+    return words.percent(value) if scale == "share" else words.fixed(value)
+
+
+def _bare(value: float, scale: Scale) -> str:
+    return words.fixed(100.0 * value, 1) if scale == "share" else words.fixed(value)
+
+
+def _part_charts(record: RunRecord, kind: parts.Kind, figures: Figures) -> Section:
+    names = parts.names(record, kind)
+    order = [EVERYBODY, *names] if len(names) > 1 else [EVERYBODY]
+    ended = [row for row in parts.ends(record, kind) if row["part"] in order]
+    present = [reason for reason in words.ENDS if any(row["ended"] == reason for row in ended)]
+    return {
+        "kind": kind,
+        "ends": figures.add(portraits.ends(ended, order)) if ended else None,
+        "legend": [(portraits.END_COLOURS[reason], words.ENDS[reason]) for reason in present],
+        "panels": [_spread(record, kind, measure, order, figures) for measure in SPREADS] if ended else [],
+    }
+
+
+def _spread(
+    record: RunRecord, kind: parts.Kind, measure: parts.Spread, order: Sequence[str], figures: Figures
+) -> Section:
+    title, note = SPREADS[measure]
+    bins = parts.bins_for(record, measure)
+    values = parts.spread(record, kind, measure, bins)
+    spec = portraits.ridges(values, order, bins, measure)
+    return {"title": title, "note": note, "id": figures.add(spec)}
+
+
+def _answers(record: RunRecord, items: Sequence[tuple[int, str]], figures: Figures) -> Section:
+    kinds = parts.kinds(record)
+    panels: list[Section] = []
+    if (facts.OTHERS, "others") not in items:
+        panels = _matrices(record, items, kinds[0] if kinds else parts.KINDS[0], figures, overall=True)
+        for kind in kinds[1:]:
+            panels += _matrices(record, items, kind, figures, overall=False)
+    return {"panels": panels, "misses": _misses(record, kinds, figures)}
+
+
+def _misses(record: RunRecord, kinds: Sequence[parts.Kind], figures: Figures) -> Section | None:
+    bounds = parts.bands(record)
+    if bounds is None:
+        return None
+    low, high = (words.number(bound) for bound in bounds)
+    told = [
+        ("right", "right", "var(--good)"),
+        ("little", f"wrong by less than {low}", "var(--left-soft)"),
+        ("some", f"by {low} to {high}", "var(--left)"),
+        ("much", f"by {high} or more", "var(--bad)"),
+    ]
+    order: list[str] = [EVERYBODY]
+    values: list[Row] = []
+    for kind in kinds or parts.KINDS[:1]:
+        names = parts.names(record, kind) if kind in kinds else []
+        found = parts.misses(record, kind, *bounds)
+        values += [row for row in found if row["part"] in (names if values else [EVERYBODY, *names])]
+        order += names
+    said = f"How far answers were off, in regret, for {words.listed(order)}."
+    return {
+        "id": figures.add(portraits.bars(values, order, told, said, "answers")),
+        "legend": [(colour, name) for _, name, colour in told],
+    }
+
+
+def _matrices(
+    record: RunRecord, items: Sequence[tuple[int, str]], kind: parts.Kind, figures: Figures, *, overall: bool
+) -> list[Section]:
+    found = facts.confusion(record, [item for item, _ in items], kind)
+    names = parts.names(record, kind)
+    wanted = [""] * overall + (names if len(names) > 1 else [])
+    panels = []
+    for name in wanted:
+        values = [row for row in found if row["part"] == name]
+        if values:
+            who = name or EVERYBODY
+            n, right = (sum(row[key] for row in values) for key in ("n", "good"))
+            panel = figures.add(portraits.confusion(values, items, who))
+            panels.append({"who": who, "n": n, "right": right, "id": panel})
+    return panels
+
+
+def _latency(record: RunRecord, figures: Figures) -> list[Section]:
+    histogram = facts.latency(record)
+    panels = []
+    for levels in facts.latency_levels(record):
+        values = [row for row in histogram if row["kind"] == levels["kind"]]
+        if levels["n"]:
+            drawn = figures.add(charts.latency(values, levels)) if values else None
+            panels.append({**levels, "id": drawn})
+    return panels
+
+
+def _journeys(record: RunRecord) -> flow.Flow:
+    drawn, _ = facts.frequent_items(record, flow.MAX_ITEMS)
+    return flow.layout(facts.flow(record, drawn), {item: record.items[item] for item in drawn})
+
+
+def _troubles(record: RunRecord) -> list[tuple[str, str, str]]:
+    found = [(words.FAULTS[str(row["fault"])], row) for row in facts.failures(record)]
+    found += [(f"guard {row['guard']!r} stepped in", row) for row in facts.guards(record)]
+    return [(what, words.whole(row["n"]), words.percent(row["share"], 2)) for what, row in found]

@@ -1,0 +1,59 @@
+"""What a run uses up: wall clock, CPU, memory; and what of it the decision model uses."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Account(Protocol):
+    """What is known about the calls to a policy."""
+
+    calls: int
+    rows: int
+    cpu_s: float
+    peak_growth_bytes: int
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts seconds from its making, on top of what earlier parts of the run used."""
+
+    earlier_wall: float = 0.0
+    earlier_cpu: float = 0.0
+    _wall: float = field(default_factory=time.perf_counter)
+    _cpu: float = field(default_factory=time.process_time)
+
+    @property
+    def wall(self) -> float:
+        """Return wall-clock seconds."""
+        return self.earlier_wall + time.perf_counter() - self._wall
+
+    @property
+    def cpu(self) -> float:
+        """Return CPU seconds of this process."""
+        return self.earlier_cpu + time.process_time() - self._cpu
+
+    def resources(self, account: Account, user_turns: int) -> dict[str, Any]:
+        """Return the figures for the manifest."""
+        thousands = max(account.rows, 1) / 1000.0
+        return {
+            "wall_seconds": round(self.wall, 3),
+            "cpu_seconds": round(self.cpu, 3),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
+            "user_turns_per_cpu_second": round(user_turns / max(self.cpu, 1e-9)),
+            "policy_calls": account.calls,
+            "policy_rows": account.rows,
+            "policy_cpu_seconds": round(account.cpu_s, 4),
+            "policy_cpu_per_1000": round(account.cpu_s / thousands, 6),
+            "policy_memory_mb": round(account.peak_growth_bytes / 2**20, 3),
+        }
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that this process has held, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
