@@ -33,12 +33,20 @@ def raw(columns: Columns, name: str) -> NDArray[Any]:
 
 def tree_sum(parts: Floats) -> Floats:
     """Return the sum over the first axis, added in the tree of `exact.total`."""
+    return fold(parts.copy())
+
+
+def fold(parts: Floats) -> Floats:
+    """Return the same as `tree_sum`, adding up in place: `parts` is used up."""
     if not len(parts):
         return np.zeros(parts.shape[1:])
-    while len(parts) > 1:
-        half = len(parts) // 2
-        folded = parts[:half] + parts[half : 2 * half]
-        parts = np.concatenate([folded, parts[2 * half :]]) if len(parts) % 2 else folded
+    count = len(parts)
+    while count > 1:
+        half = count // 2
+        parts[:half] += parts[half : 2 * half]
+        if count % 2:
+            parts[half] = parts[count - 1]
+        count -= half
     return np.asarray(parts[0])
 
 

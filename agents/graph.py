@@ -28,7 +28,7 @@ __all__ = ["NETWORKX_LIMIT", "Ties", "build", "from_networkx"]
 
 Pairs = tuple[Rows, Rows]
 
-NETWORKX_LIMIT = 1_000_000
+NETWORKX_LIMIT = 100_000
 MOST_TIES = 2_000_000_000
 KARATE = 34
 LEAST_SHARE = 1e-15

@@ -23,7 +23,7 @@ Move = Callable[[Floats, Rows], Floats]
 """A kernel with its settings: given all values and some rows, the new values of these rows."""
 
 
-def apply(  # noqa: PLR0917 (what moves, along what, when: in the order of the sentence)
+def apply(
     influence: Influence,
     columns: Columns,
     ties: Ties,
@@ -64,10 +64,9 @@ def degroot(
     1990). `weight` is one number or one a row of `values`. Who hears nobody keeps what they have.
     """
     asked = ties.everybody() if rows is None else rows
-    owner, friend, strength = ties.around(asked)
     mine = values.take(asked, axis=0)
-    heard = sum_of(owner, values.take(friend, axis=0), strength, len(asked)) + own * mine
-    mass = mass_of(owner, strength, len(asked)) + own
+    heard = ties.total(values, asked) + own * mine
+    mass = ties.mass(asked) + own
     with np.errstate(invalid="ignore"):
         mean = heard / _beside(mass, mine)
     base = mine if anchor is None else anchor.take(asked, axis=0)

@@ -41,14 +41,17 @@ def summary(columns: Columns, replicas: int, ties: Ties | None) -> dict[str, Flo
 
 def assortativity(values: Floats, ties: Ties, replicas: int) -> Floats:
     """Return the correlation, over ties, of what people have with what their friends have."""
-    size = len(values) // max(replicas, 1)
-    sums = np.zeros((6, replicas))
+    heard = np.empty_like(values)
     for rows in ties.parts():
-        owner, friend, _ = ties.around(rows)
-        place = rows.take(owner) // max(size, 1)
-        x, y = values.take(rows.take(owner)), values.take(friend)
-        for row, part in enumerate((np.ones(len(x)), x, y, x * y, x * x, y * y)):
-            sums[row] += np.bincount(place, weights=part, minlength=replicas)
+        heard[rows] = ties.total(values, rows)
+    degree = ties.degree.astype(np.float64)
+    squares = values * values
+    if ties.mutual:
+        y, yy = degree * values, degree * squares
+    else:
+        y, yy = heard, ties.total(squares, ties.everybody())
+    parts = (degree, degree * values, y, values * heard, degree * squares, yy)
+    sums = np.array([exact.total(part.reshape(replicas, -1)) for part in parts])
     with np.errstate(invalid="ignore", divide="ignore"):
         x, y, xy, xx, yy = sums[1:] / sums[0]
         spread = np.sqrt(np.maximum(xx - x * x, 0.0) * np.maximum(yy - y * y, 0.0))

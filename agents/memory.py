@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rehearse import exact
-from rehearse.agents.blocks import raw, tree_sum, turned
+from rehearse.agents.blocks import fold, raw, turned
 from rehearse.columns import Columns, Rows
 from rehearse.contract import NOTHING, Flags, Ints
 from rehearse.exact import Floats
@@ -49,18 +49,19 @@ class Recalled:
 def recall(columns: Columns, rows: Rows, places: Ints, *, weight: float, boredom: float) -> Recalled:
     """Let people remember what they know of the items in places (p, n)."""
     item = turned(raw(columns, "memory_item").take(rows, axis=0), np.int32)
+    same = item == places[:, None]
     effect = np.zeros(places.shape)
     bitter = np.zeros(len(rows), dtype=np.bool_)
-    for place, items in enumerate(places):
-        same = item == items
-        # Most slates hold nothing that is remembered: only those who recall something are looked at.
-        some = np.flatnonzero(same.any(axis=0))
-        about = same.take(some, axis=1)
+    some = np.flatnonzero(same.any(axis=(0, 1)))
+    if len(some):
+        # Where people recall nothing of a slate, nothing is added up.
+        same = same.take(some, axis=2)
         fresh = turned(raw(columns, "memory_weight").take(rows.take(some), axis=0))
         beyond = turned(raw(columns, "memory_value").take(rows.take(some), axis=0)) - 0.5
-        effect[place, some] = tree_sum(np.where(about, fresh * (weight * beyond - boredom), 0.0))
-        if place == 0:
-            bitter[some] = tree_sum(np.where(about, fresh * beyond, 0.0)) <= BITTER
+        strength = fresh * (weight * beyond - boredom)
+        for place, about in enumerate(same):
+            effect[place, some] = fold(about * strength)
+        bitter[some] = fold(same[0] * (fresh * beyond)) <= BITTER
     return Recalled(effect, bitter)
 
 

@@ -20,7 +20,7 @@ from rehearse.exact import Floats
 
 Index = NDArray[np.int32] | NDArray[np.int64]
 
-EDGES_AT_A_TIME = 1 << 18
+EDGES_AT_A_TIME = 1 << 16
 """Ties looked at together, so that what lies in between stays small; it changes no result."""
 
 
@@ -57,6 +57,33 @@ class Ties:
         places = np.arange(len(owner)) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
         weights = None if self.weights is None else self.weights.take(places)
         return owner, self.indices.take(places).astype(np.int64), weights
+
+    def total(self, values: Floats, rows: Rows) -> Floats:
+        """Return the (weighted) sum of friends' values (n,) or (n, d), added in the order of their rows."""
+        if self.weights is not None:
+            owner, friend, weights = self.around(rows)
+            return sum_of(owner, values.take(friend, axis=0), weights, len(rows))
+        from scipy.sparse import csr_array
+
+        # A product with a matrix of ones adds one by one, in the order of the row, as sum_of does.
+        starts, stops = self.indptr.take(rows), self.indptr.take(rows + 1)
+        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+            friend = np.asarray(self.indices[starts[0] : stops[-1]])
+            bounds = np.append(starts, stops[-1]) - starts[0]
+        else:
+            friend = np.asarray(self.around(rows)[1])
+            bounds = np.concatenate([[0], np.cumsum(stops - starts)])
+        bounds = bounds.astype(self.indices.dtype)
+        friend = friend.astype(self.indices.dtype, copy=False)
+        ones = csr_array((np.ones(len(friend)), friend, bounds), shape=(len(rows), len(self)))
+        return np.asarray(ones @ values)
+
+    def mass(self, rows: Rows) -> Floats:
+        """Return how much all friends of each of some rows count together."""
+        if self.weights is not None:
+            owner, _, weights = self.around(rows)
+            return mass_of(owner, weights, len(rows))
+        return (self.indptr.take(rows + 1) - self.indptr.take(rows)).astype(np.float64)
 
     def mean(self, values: NDArray[np.generic], rows: Rows | None = None) -> Floats:
         """Return the (weighted) mean of friends' values (n,) or (n, d); NaN for those without friends."""

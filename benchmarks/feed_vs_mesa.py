@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 TARGETS = {"greedy-v1": 10.0, "constant-v1": 20.0}
-SETTINGS: dict[str, dict[str, Any]] = {"greedy-v1": {"k": 5}, "constant-v1": {"slate": (0, 1, 2, 3, 4)}}
+SETTINGS: dict[str, dict[str, Any]] = {"greedy-v1": {}, "constant-v1": {"slate": (0, 1, 2, 3, 4)}}
 SEATED = 20_000
 """How many persons of the twin are made to weigh one."""
 TOLERANCE = 0.05

@@ -19,9 +19,6 @@ from rehearse.policies.stack import Stack, stack
 from rehearse.registry import find
 from rehearse.scenario.model import Scenario
 
-TILE = 256
-"""Rows of every call to a foreign model; fixed, so that its arithmetic cannot depend on the batch."""
-
 Override = Mapping[tuple[int, int, int, int], int]
 """(replica, user, tick, turn) to the item that is answered instead."""
 
@@ -41,7 +38,8 @@ class Props:
     only: Rows | None = None
     """Only these people (sound where nothing couples them)."""
     block: int = BLOCK
-    tile: int = TILE
+    tile: int | None = None
+    """Rows of every call to the model; None: the default of the seam, 256 for a foreign one."""
     override: Override | None = None
 
 
@@ -56,8 +54,8 @@ class Assembly:
     @property
     def coupled(self) -> bool:
         """Return whether anything joins people: ties, a shared learner, a queue."""
-        sim = self.simulation
-        return sim.users.coupled or sim.world.coupled or self.policy.coupled or isinstance(self.policy, Learner)
+        sim, learns = self.simulation, isinstance(self.policy, Learner)
+        return sim.users.coupled or sim.world.coupled or self.policy.coupled or learns
 
 
 def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
@@ -75,6 +73,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
         features=users.feature_names,
         groups=users.groups,
         replicas=replicas,
+        slate=min(scenario.slate, len(world.items)),
         seed=scenario.seed,
     )
     inner = load(

@@ -22,6 +22,7 @@ from rehearse.columns import Array, Columns
 from rehearse.contract import End, Fault, Intent
 from rehearse.errors import OutputError
 from rehearse.record.reading import MANIFEST, SCENARIO, TICKS, TURNS, USERS
+from rehearse.record.recorder import no_turns
 from rehearse.tables import commit, write_table, write_text
 
 CHECKPOINTS = "checkpoint"
@@ -89,6 +90,8 @@ class RunFolder:
         """Return the last checkpoint's tick and state, and clear away parts that are younger."""
         found = sorted((self.path / CHECKPOINTS).glob("tick-*.npz"))
         tick = int(found[-1].stem.removeprefix("tick-")) if found else 0
+        for torn in self.path.rglob(".*.part"):
+            torn.unlink()
         for part in (self.path / TURNS).glob("*.parquet"):
             if int(part.stem.split("-")[1]) >= tick:
                 part.unlink()
@@ -118,14 +121,13 @@ class RunFolder:
             write_text(self.path / MANIFEST, json.dumps(manifest, indent=2, default=str) + "\n")
 
     def _write_part(self, *, last: bool = False) -> None:
-        if not self.pages or (not self.rows_waiting and not (last and self.parts == 0)):
+        if not self.rows_waiting and not (last and self.parts == 0):
             return
-        pages = [turns for _, turns in self.pages if turns.length] or [self.pages[0][1]]
-        first, final = self.pages[0][0], self.pages[-1][0]
-        table, words = readable(_stacked(pages), self.words)
-        if len(table):
-            write_table(self.path / TURNS / f"ticks-{first:07d}-{final:07d}.parquet", table, words=words)
-            self.parts += 1
+        held = [(tick, turns) for tick, turns in self.pages if turns.length] or [(0, no_turns())]
+        first, final = held[0][0], held[-1][0]
+        table, words = readable(_stacked([turns for _, turns in held]), self.words)
+        write_table(self.path / TURNS / f"ticks-{first:07d}-{final:07d}.parquet", table, words=words)
+        self.parts += 1
         self.pages, self.rows_waiting = [], 0
 
 

@@ -15,9 +15,10 @@ from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array
 from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
-from rehearse.experiments.build import TILE, Assembly, Props, assemble
+from rehearse.experiments.build import Assembly, Props, assemble
 from rehearse.experiments.folder import RunFolder, refuse_used
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, file_digest, inputs, now, people_digest
+from rehearse.experiments.metrics import check
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.society import sample_of_ties, table_of_users
 from rehearse.log import get_log, log_to
@@ -150,7 +151,7 @@ def run(
     trust: bool = False,
     progress: Progress | None = None,
     block: int = BLOCK,
-    tile: int = TILE,
+    tile: int | None = None,
 ) -> Finished:
     """Rehearse a scenario and keep the run in a folder.
 
@@ -210,7 +211,8 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
     """Return the scenario with the policy that was asked for instead of its own."""
     if policy is None:
         return scenario
-    name = policy if isinstance(policy, str) else f"python:{getattr(policy, '__name__', type(policy).__name__)}"
+    given = getattr(policy, "__name__", type(policy).__name__)
+    name = policy if isinstance(policy, str) else f"python:{given}"
     path, colon, attribute = name.partition(":")
     if Path(path).is_file():  # a run is replayed from elsewhere too
         name = f"{Path(path).resolve()}{colon}{attribute}"
@@ -252,6 +254,7 @@ def marks(scenario: Scenario, drifts: list[tuple[int, str]]) -> list[dict[str, A
 def _begin(scenario: Scenario, props: Props, path: Path) -> Production:
     meter = Meter()
     assembly = assemble(scenario, props)
+    check(scenario.criteria, assembly.stage.groups)
     manifest = _first_manifest(scenario, props, assembly, path)
     folder = RunFolder.create(path, to_yaml(scenario), manifest)
     folder.words = _words(assembly)
@@ -282,7 +285,7 @@ def _first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: 
         "replicas": scenario.replicas,
         "users": scenario.people.count,
         "coupled": assembly.coupled,
-        "tile": props.tile,
+        "tile": assembly.policy.asked.tile,
         "items": list(assembly.stage.items),
         "groups": list(assembly.stage.groups),
         "features": list(assembly.stage.features),

@@ -24,7 +24,7 @@ from rehearse.policies.complaints import AnswerError, Complaints, told
 from rehearse.policies.limits import within
 
 FOREIGN_TILE = 256
-OWN_TILE = 8192
+OWN_TILE = 32768
 """Built-in policies give the same answers whatever the tile, so theirs is as large as a block."""
 CALLS_PER_TILE = 64
 """Enough to find three bad rows in a tile of 256; a model that always fails costs no more than that."""
@@ -95,13 +95,15 @@ class Asked:
         self._padded = not getattr(policy, "one_by_one", False)
         self._by_replica = bool(getattr(policy, "by_replica", False))
         self._rationales = len(getattr(policy, "rationales", ()))
+        self._slate = stage.slate
         self._what = f"the decision model {policy.name!r}"
 
     def decide(self, requests: Requests) -> Decisions:
         """Answer each request; a row without a usable answer has a fault and an empty slate."""
         if not len(requests):
             return Decisions.of(np.zeros((0, 1), dtype=np.int32))
-        decisions = Decisions.join([self._answer(requests, rows) for rows in self._tiles(requests)])
+        answers = [self._answer(requests, rows) for rows in self._tiles(requests)]
+        decisions = Decisions.join(answers).first(self._slate)
         self.account.rows += len(requests)
         for code, rows in enumerate(np.bincount(decisions.fault)[1:].tolist(), start=1):
             if rows:

@@ -14,13 +14,13 @@ from rehearse.policies.picking import FAR, Picker, free_number, left, nth_of, pa
 from rehearse.policies.settings import check_k, checked, item_number
 from rehearse.scenario.base import Strict
 
-SlateLength = Annotated[int, Field(ge=1, le=1000)]
+SlateLength = Annotated[int, Field(ge=1, le=1000)] | None
 
 
 class RandomSettings(Strict):
     """Settings of `random-v1`."""
 
-    k: SlateLength = 1
+    k: SlateLength = None
     """Items in a slate."""
     avoid_shown: bool = False
     """Pass over what was shown earlier in the session, while something else is left."""
@@ -98,7 +98,7 @@ def _had(slate: Ints, available: Flags) -> Ints:
 class GreedySettings(Strict):
     """Settings of `greedy-v1`."""
 
-    k: SlateLength = 1
+    k: SlateLength = None
     """Items in a slate."""
     avoid_shown: bool = True
     """Pass over what was shown earlier in the session, while something else is left."""

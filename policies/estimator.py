@@ -27,7 +27,7 @@ from rehearse.scenario.base import Strict
 class EstimatorSettings(Strict):
     """Settings of a model with `predict_proba`."""
 
-    k: SlateLength = 1
+    k: SlateLength = None
     """Items in a slate."""
     avoid_shown: bool = True
     """Pass over what was shown earlier in the session, while something else is left."""

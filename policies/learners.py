@@ -69,7 +69,7 @@ class Ranking:
 class PopularSettings(Strict):
     """Settings of `popular-v1`."""
 
-    k: SlateLength = 1
+    k: SlateLength = None
     """Items in a slate."""
     avoid_shown: bool = True
     """Pass over what was shown earlier in the session, while something else is left."""
@@ -118,7 +118,7 @@ class EpsilonSettings(Strict):
 
     epsilon: Share = 0.1
     """The chance to put an item drawn at random in the first place."""
-    k: SlateLength = 1
+    k: SlateLength = None
     """Items in a slate."""
     avoid_shown: bool = True
     """Pass over what was shown earlier in the session, while something else is left."""

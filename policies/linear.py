@@ -25,7 +25,7 @@ class LinearSettings(Strict):
     weights: dict[str, float | dict[str, float]]
     """By item: {feature: weight, "1": constant}. Or shared by all items: {attribute: weight}, where
     the features are named attribute_item (gc_train). Both may be mixed; what is left out counts 0."""
-    k: SlateLength = 1
+    k: SlateLength = None
     """Items in a slate."""
     avoid_shown: bool = True
     """Pass over what was shown earlier in the session, while something else is left."""

@@ -40,8 +40,10 @@ def item_number(item: str | int, stage: Stage, path: str) -> int:
     raise PolicyLoadError(problem, f"Items are numbered 0 to {len(stage.items) - 1}.")
 
 
-def check_k(k: int, stage: Stage) -> int:
-    """Return the length of slates, or raise PolicyLoadError if there are not that many items."""
+def check_k(k: int | None, stage: Stage) -> int:
+    """Return the length of slates (None: the scenario's), or raise PolicyLoadError if it is too long."""
+    if k is None:
+        return stage.slate
     if k > len(stage.items):
         problem = f"policy.settings.k is {k}, but the world has {len(stage.items)} items."
         raise PolicyLoadError(problem, f"Choose 1 to {len(stage.items)}.")

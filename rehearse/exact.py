@@ -122,13 +122,17 @@ def normal_from_uniform(u: ArrayLike) -> Floats:
     """
     p = np.asarray(u, dtype=np.float64)
     q = p - 0.5
-    r = 0.180625 - q * q
-    central = q * _ratio(r, _AS241_A, _AS241_B)
-    tail = np.sqrt(-log(np.minimum(p, 1.0 - p)))
-    near = _ratio(tail - 1.6, _AS241_C, _AS241_D)
-    far = _ratio(tail - 5.0, _AS241_E, _AS241_F)
-    outer = np.where(tail <= 5.0, near, far)
-    return np.where(np.abs(q) <= 0.425, central, np.where(q < 0.0, -outer, outer))
+    normal = np.asarray(q * _ratio(0.180625 - q * q, _AS241_A, _AS241_B))
+    outer = np.flatnonzero(np.abs(q) > 0.425)
+    if len(outer):
+        flat = p.reshape(-1).take(outer)
+        tail = np.sqrt(-log(np.minimum(flat, 1.0 - flat)))
+        far = tail > 5.0
+        size = _ratio(tail - 1.6, _AS241_C, _AS241_D)
+        if far.any():
+            size = np.where(far, _ratio(tail - 5.0, _AS241_E, _AS241_F), size)
+        normal.reshape(-1)[outer] = np.where(flat < 0.5, -size, size)
+    return normal
 
 
 def normal_cdf(z: ArrayLike) -> Floats:
@@ -150,8 +154,10 @@ def normal_cdf(z: ArrayLike) -> Floats:
 def _ratio(x: Floats, above: tuple[float, ...], below: tuple[float, ...]) -> Floats:
     top, bottom = np.full_like(x, above[0]), np.full_like(x, below[0])
     for a, b in zip(above[1:], below[1:], strict=True):
-        top = top * x + a
-        bottom = bottom * x + b
+        top *= x
+        top += a
+        bottom *= x
+        bottom += b
     return np.asarray(top / bottom)
 
 

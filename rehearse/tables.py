@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rehearse.columns import Array, Columns
-from rehearse.errors import DataError
+from rehearse.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -76,11 +76,17 @@ def write_table(
     Codes in a column named in `words` are written as their words; a column of more dimensions
     becomes one column a place (`name_0`, `name_1`, …).
     """
+    import duckdb
+
     connection = _connect()
     aside = path.with_name(f".{path.name}.part")
     try:
         connection.register("source", _flat(table))
         connection.execute(_copy_statement(table, aside, metadata or {}, words or {}))
+    except duckdb.IOException as error:
+        aside.unlink(missing_ok=True)
+        problem = f"{str(path)!r} could not be written: {_first_line(error)}."
+        raise OutputError(problem, "Free some space, or choose another folder.") from error
     finally:
         connection.close()
     commit(aside, path)
@@ -102,10 +108,11 @@ def write_text(path: Path, text: str) -> None:
 
 def _copy_statement(table: Columns, path: Path, metadata: Mapping[str, str], words: Words) -> str:
     chosen = [
-        f'{_list(words[name])}[CAST("{name}" AS INTEGER) + 1] AS "{name}"' if name in words else f'"{name}"'
+        f'{_list(words[name])}[CAST("{name}" AS BIGINT) + 1] AS "{name}"' if name in words else f'"{name}"'
         for name in _flat(table)
     ]
-    options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+    options = "FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+    options += ", DICTIONARY_SIZE_LIMIT 1024"
     if metadata:
         pairs = ", ".join(f"{key}: {_quoted(value)}" for key, value in metadata.items())
         options += f", KV_METADATA {{{pairs}}}"
@@ -148,7 +155,10 @@ def _quoted(text: str) -> str:
 
 
 def _list(words: tuple[str, ...]) -> str:
-    return f"[{', '.join(_quoted(w) for w in words)}]"
+    # As an ENUM the words are written as a dictionary at once, instead of being hashed row by row.
+    quoted = ", ".join(_quoted(w) for w in words)
+    kind = f"ENUM({', '.join(_quoted(w) for w in dict.fromkeys(words))})"
+    return f"(CAST([{quoted}] AS {kind}[]))"
 
 
 def _first_line(error: Exception) -> str:

@@ -159,7 +159,7 @@ def _drift(record: Readable, part: Part | None, kind: str, where: str) -> Mappin
 def _each(found: Columns, measure: Callable[[Ints], float]) -> dict[int, float]:
     replica = _whole(found, "replica")
     numbers, starts = np.unique(replica, return_index=True)
-    ends = [*starts[1:].tolist(), len(replica)]
+    ends = [*starts.tolist(), len(replica)][1:]
     return {
         int(r): measure(np.arange(start, end))
         for r, start, end in zip(numbers.tolist(), starts.tolist(), ends, strict=True)

@@ -38,7 +38,7 @@ from rehearse.engine.feedback import Notebook
 from rehearse.engine.machine import keep_memory
 from rehearse.scenario.model import Time
 
-BLOCK = 8192
+BLOCK = 32768
 FELT = ("satisfaction", "patience", "progress")
 """The columns of people that every turn records before and after."""
 

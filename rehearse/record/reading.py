@@ -51,9 +51,14 @@ class RunRecord:
     @cached_property
     def scenario(self) -> Scenario:
         """Return the resolved scenario of the run."""
-        from rehearse.scenario.load import load
+        from rehearse.scenario.load import from_yaml
 
-        return load(self.folder / SCENARIO)
+        path = self.folder / SCENARIO
+        try:
+            return from_yaml(path.read_bytes(), str(path))
+        except OSError as error:
+            problem = f"{str(path)!r} could not be read: {error.strerror}."
+            raise OutputError(problem, "Run the scenario again.") from error
 
     @property
     def items(self) -> tuple[str, ...]:

@@ -15,6 +15,30 @@ from rehearse.record.digest import Links, digest_of, first_links, next_links
 NOT_DIGESTED = frozenset({"measured_ms"})
 """Columns that differ between two runs of the same thing."""
 
+KINDS = {
+    "i1": ("intent", "fault", "position", "right", "end"),
+    "i2": ("turn", "version"),
+    "i4": ("replica", "tick", "session", "action", "choice", "ideal"),
+    "i8": ("user",),
+    "f4": (
+        *("sim_time", "latency", "utility", "reward", "experience", "regret"),
+        *(
+            "satisfaction_before",
+            "satisfaction",
+            "patience_before",
+            "patience",
+            "progress_before",
+            "progress",
+        ),
+    ),
+}
+"""The columns that every record of turns has, by type."""
+
+
+def no_turns() -> Columns:
+    """Return a record without a single turn, with its columns: nobody ever opened a session."""
+    return Columns({name: np.zeros(0, dtype=kind) for kind, names in KINDS.items() for name in names})
+
 
 @dataclass(slots=True)
 class Recorder:

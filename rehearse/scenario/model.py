@@ -142,6 +142,8 @@ class Scenario(Strict):
     world: Part
     people: People = People()
     policy: Part
+    slate: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many items a model may propose at a time; what it ranks further down is not shown."""
     time: Time = Time()
     replicas: Annotated[int, Field(ge=1, le=100_000)] = 10
     """How many independent societies are rehearsed; intervals are over them."""

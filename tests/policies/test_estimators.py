@@ -21,6 +21,7 @@ STAGE = Stage(
     features=("gc_air", "gc_train", "hinc", "turn"),
     groups=("all",),
     replicas=np.arange(2, dtype=np.int32),
+    slate=4,
 )
 
 

@@ -18,6 +18,7 @@ STAGE = Stage(
     features=("x",),
     groups=("low", "high"),
     replicas=np.arange(2, dtype=np.int32),
+    slate=4,
 )
 MANY = 4000
 
@@ -247,4 +248,4 @@ def test_the_stack_is_what_the_model_inside_is():
     oracle = stack(load("greedy-v1", STAGE), scenario(), STAGE)
     assert oracle.sees_truth
     assert oracle.name == "greedy-v1"
-    assert (oracle.asked.tile, spy.asked.tile) == (8192, 256)
+    assert (oracle.asked.tile, spy.asked.tile) == (32768, 256)

@@ -1,102 +1,19 @@
-"""The contract: what passes between people, world and decision model, and who must do what.
-
-A turn is five steps, each on columns for a block of people at once. With n people in the block and
-m items that the world can offer, slates of k:
-
-    1. offer    World.offer(turn, people)                     -> Offer
-    2. ask      Users.ask(turn, offer)                        -> Requests
-    3. decide   Policy.decide(requests)                       -> Decisions
-    4. respond  Users.respond(turn, offer, decisions)         -> Responses
-    5. settle   World.settle(turn, people, offer, ...)        -> Outcomes
-
-Then the users remember and the record keeps the turn. Nobody derives from a base class: an object
-with the named attributes and methods is a World, Users or Policy. Row i of everything that passes
-belongs to the same person; an answer for a row may depend on that row and the moment only.
-"""
+"""What passes in a turn: plain columns in frozen dataclasses, a row a person."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from enum import IntEnum
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.chance import Chance, Words
-from rehearse.columns import Array, Columns, Rows
+from rehearse.columns import Array, Rows
+from rehearse.contract.codes import NOTHING, Codes, Flags, Ints, Singles
 from rehearse.errors import ContractError
 from rehearse.exact import Floats
-
-Ints = NDArray[np.int32]
-Codes = NDArray[np.int8]
-Singles = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-
-NOTHING = -1
-"""The item id of no item: an empty place in a slate, a choice of nothing, an unknown truth."""
-
-
-class Code(IntEnum):
-    """A small vocabulary: numbers in columns, words (`Code.words()`) everywhere else."""
-
-    @property
-    def word(self) -> str:
-        """Return the member's name as it is written in records and reports."""
-        return self.name.lower()
-
-    @classmethod
-    def words(cls) -> tuple[str, ...]:
-        """Return the words in the order of their numbers."""
-        return tuple(member.word for member in cls)
-
-
-class Intent(Code):
-    """What a person asks the model for in a turn."""
-
-    FIRST = 0
-    """Opens the session: propose something."""
-    ANOTHER = 1
-    """Took nothing last turn: propose something else."""
-    MORE = 2
-    """Was served and the goal is not reached yet: go on."""
-    RETRY = 3
-    """Got no answer last turn (an error): ask again."""
-
-
-class End(Code):
-    """Why a session ended; NONE while it goes on. Success is not implied by a reason."""
-
-    NONE = 0
-    GOAL_MET = 1
-    ABANDONED = 2
-    """Patience was used up, or a setback made the person leave."""
-    INFEASIBLE = 3
-    """Nothing that was on offer could meet the goal."""
-    USER_STOP = 4
-    """Left content or busy, with nothing having gone wrong."""
-    POLICY_STOP = 5
-    TURN_CAP = 6
-    TIME_BUDGET = 7
-    GUARD = 8
-    POLICY_ERROR = 9
-    """Left because the model failed to answer."""
-    INFRA_ERROR = 10
-
-
-class Fault(Code):
-    """What went wrong with the model's answer to one person; NONE when nothing did."""
-
-    NONE = 0
-    RAISED = 1
-    WRONG_SHAPE = 2
-    NOT_A_NUMBER = 3
-    UNKNOWN_ACTION = 4
-    TOO_SLOW = 5
-    """The simulated latency passed the deadline."""
-    INJECTED = 6
-    """The scenario made the call fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +58,7 @@ class Turn:
 
     def bits(self, purpose: str, count: int = 1) -> Words:
         """Return this turn's random words for a purpose, shape (n, count)."""
-        return self.chance.bits(
-            purpose, self.replica, self.user, tick=self.tick, turn=self.turn, count=count
-        )
+        return self.chance.bits(purpose, self.replica, self.user, tick=self.tick, turn=self.turn, count=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +71,8 @@ class Stage:
     groups: tuple[str, ...]
     replicas: Ints
     """The numbers of the independent societies (not always 0, 1, …: one may be run alone)."""
+    slate: int = 1
+    """How many items may be proposed at a time."""
     seed: int = 0
 
 
@@ -303,6 +220,10 @@ class Decisions:
         """Return the decisions at some positions."""
         return type(self)(**{f.name: getattr(self, f.name).take(index, axis=0) for f in fields(self)})
 
+    def first(self, places: int) -> Self:
+        """Return the decisions with slates of so many places at most."""
+        return self if self.slate.shape[1] <= places else replace(self, slate=self.slate[:, :places])
+
     @classmethod
     def join(cls, parts: list[Self]) -> Self:
         """Put parts one below the other; slates are padded with -1 to the widest."""
@@ -384,154 +305,3 @@ class Feedback:
     user: Rows
     turn: NDArray[np.int16]
     tick: int
-
-
-@runtime_checkable
-class World(Protocol):
-    """Where decisions have consequences."""
-
-    name: str
-    items: tuple[str, ...]
-    """What can be offered; an item id is a position here."""
-    attributes: tuple[str, ...]
-    """The d attributes that people have tastes over, in the order of `Offer.attributes`."""
-    features: tuple[str, ...]
-    """The names of `Offer.features`."""
-    needs: tuple[str, ...]
-    """The columns (traits) that people must have."""
-    coupled: bool
-    """True where an answer depends on earlier answers in the same tick: then blocks are whole ticks."""
-
-    def offer(self, turn: Turn, people: Columns) -> Offer:
-        """Set out what there is for these people now."""
-        ...
-
-    def settle(
-        self, turn: Turn, people: Columns, offer: Offer, decisions: Decisions, responses: Responses
-    ) -> Outcomes:
-        """Work out what follows from what people took."""
-        ...
-
-    def truth(self, turn: Turn, people: Columns, offer: Offer) -> Floats:
-        """Return each person's true utility of every item, shape (n, m)."""
-        ...
-
-    def table(self) -> Columns | None:
-        """Return the people that the world's own data holds, a row a person, or None."""
-        ...
-
-    def drift(self, tick: int) -> list[str]:
-        """Apply what is scheduled for the start of this tick; say each change in a sentence."""
-        ...
-
-    def state(self) -> dict[str, Array]:
-        """Return what must be kept to go on later, as arrays."""
-        ...
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what `state` gave."""
-        ...
-
-
-@runtime_checkable
-class Users(Protocol):
-    """The people: they ask, respond, remember, influence each other and live on.
-
-    `columns` holds at least user (int64), replica (int32), alive (bool), group (int8), session
-    (int32: sessions opened so far), satisfaction and progress (float32, 0 to 1), patience (float32,
-    turns) and taste (float32, (n, d): the weight of each of the world's attributes).
-    """
-
-    columns: Columns
-    groups: tuple[str, ...]
-    """The names of the codes in column `group`."""
-    feature_names: tuple[str, ...]
-    """The names of `Requests.features`: the world's, then the visible traits, then the session's."""
-    coupled: bool
-    """True where people influence one another: then users are not independent samples."""
-
-    def open(self, tick: int) -> Rows:
-        """Return who opens a session in this tick, ascending; begins it for them."""
-        ...
-
-    def ask(self, turn: Turn, offer: Offer) -> Requests:
-        """Say what each person asks, and what the model may see of them."""
-        ...
-
-    def respond(self, turn: Turn, offer: Offer, decisions: Decisions) -> Responses:
-        """Choose, be pleased or not, lose patience, leave or go on."""
-        ...
-
-    def remember(
-        self, turn: Turn, decisions: Decisions, responses: Responses, outcomes: Outcomes
-    ) -> None:
-        """Take in how it turned out."""
-        ...
-
-    def close(self, turn: Turn, end: Codes) -> None:
-        """End the session of these people, each for a reason."""
-        ...
-
-    def socialise(self, tick: int) -> None:
-        """Influence one another along the graph."""
-        ...
-
-    def live(self, tick: int) -> None:
-        """Let goals arise, change and expire, memory fade, patience recover, people leave for good."""
-        ...
-
-    def summary(self) -> dict[str, Floats]:
-        """Return measures of the society now, each of shape (replicas,)."""
-        ...
-
-
-class Watcher(Protocol):
-    """Someone who is told what happens: the record, a journey, a learner's notebook."""
-
-    def on_turn(self, exchange: Exchange) -> None:
-        """Hear of a turn of one block."""
-        ...
-
-    def on_tick(self, tick: int, users: Users) -> None:
-        """Hear that a tick is over: all sessions held, people influenced each other and lived on."""
-        ...
-
-
-@runtime_checkable
-class Policy(Protocol):
-    """The decision model under test. Only `decide` is asked of everyone.
-
-    Optional, found by name: `learn(feedback)` between ticks, with `state()` and `restore(arrays)`
-    so that a run resumes; `coupled = True` where answers depend on earlier ones in the same tick;
-    `sees_truth = True` for oracles; `rationales`, the words for `Decisions.rationale`;
-    `foreign = True` for code that Rehearse does not vouch for: it gets tiles of one fixed shape.
-    """
-
-    name: str
-    version: str
-
-    def decide(self, requests: Requests) -> Decisions:
-        """Answer each request."""
-        ...
-
-
-@runtime_checkable
-class Remembers(Protocol):
-    """Whatever has a state of its own: it is kept in checkpoints as arrays and taken back."""
-
-    def state(self) -> dict[str, Array]:
-        """Return what must be kept to go on later, as arrays."""
-        ...
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what `state` gave."""
-        ...
-
-
-@runtime_checkable
-class Learner(Remembers, Protocol):
-    """A policy that changes with what it caused: it is told each tick's turns when the tick is over."""
-
-    def learn(self, feedback: Feedback) -> None:
-        """Take in a tick; what it decides from the next tick on may differ."""
-        ...

@@ -1,0 +1,77 @@
+"""The small vocabularies of the contract: array kinds, and codes that are numbers in columns."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Codes = NDArray[np.int8]
+Singles = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+NOTHING = -1
+"""The item id of no item: an empty place in a slate, a choice of nothing, an unknown truth."""
+
+
+class Code(IntEnum):
+    """A small vocabulary: numbers in columns, words (`Code.words()`) everywhere else."""
+
+    @property
+    def word(self) -> str:
+        """Return the member's name as it is written in records and reports."""
+        return self.name.lower()
+
+    @classmethod
+    def words(cls) -> tuple[str, ...]:
+        """Return the words in the order of their numbers."""
+        return tuple(member.word for member in cls)
+
+
+class Intent(Code):
+    """What a person asks the model for in a turn."""
+
+    FIRST = 0
+    """Opens the session: propose something."""
+    ANOTHER = 1
+    """Took nothing last turn: propose something else."""
+    MORE = 2
+    """Was served and the goal is not reached yet: go on."""
+    RETRY = 3
+    """Got no answer last turn (an error): ask again."""
+
+
+class End(Code):
+    """Why a session ended; NONE while it goes on. Success is not implied by a reason."""
+
+    NONE = 0
+    GOAL_MET = 1
+    ABANDONED = 2
+    """Patience was used up, or a setback made the person leave."""
+    INFEASIBLE = 3
+    """Nothing that was on offer could meet the goal."""
+    USER_STOP = 4
+    """Left content or busy, with nothing having gone wrong."""
+    POLICY_STOP = 5
+    TURN_CAP = 6
+    TIME_BUDGET = 7
+    GUARD = 8
+    POLICY_ERROR = 9
+    """Left because the model failed to answer."""
+    INFRA_ERROR = 10
+
+
+class Fault(Code):
+    """What went wrong with the model's answer to one person; NONE when nothing did."""
+
+    NONE = 0
+    RAISED = 1
+    WRONG_SHAPE = 2
+    NOT_A_NUMBER = 3
+    UNKNOWN_ACTION = 4
+    TOO_SLOW = 5
+    """The simulated latency passed the deadline."""
+    INJECTED = 6
+    """The scenario made the call fail."""
