@@ -1,8 +1,8 @@
 """The run folder while it is written: parts, checkpoints, and nothing that looks finished too early.
 
-A tick's turns wait in memory until a checkpoint is due. Then the part file is written, then the
-checkpoint, each aside and renamed. A run that is killed goes on from its last checkpoint; parts
-that are younger than it are written again.
+Turns wait in memory until there are enough for a part or a checkpoint is due. Then the part file is
+written, then the checkpoint, each aside and renamed. A run that is killed goes on from its last
+checkpoint; parts that are younger than it are written again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from rehearse.tables import commit, write_table, write_text
 
 CHECKPOINTS = "checkpoint"
 CHECKPOINT_SECONDS = 2.0
-CHECKPOINT_ROWS = 2_000_000
+PART_ROWS = 1 << 18
+"""Turns that are written as a part at once, checkpoint or not: they need not wait in memory."""
 NOT_FILLED = {"score": np.nan, "propensity": np.nan, "measured_ms": np.nan, "rationale": -1, "guard": -1}
 """Columns that are left out of a part where they hold nothing but this."""
 
@@ -62,12 +63,14 @@ class RunFolder:
         self.pages.append((tick, turns))
         self.society.append(society)
         self.rows_waiting += turns.length
+        if self.rows_waiting >= PART_ROWS:
+            with writing(self.path):
+                self._write_part()
 
     @property
     def due(self) -> bool:
         """Return whether it is time for a checkpoint."""
-        waited = time.monotonic() - self.last_checkpoint
-        return self.rows_waiting >= CHECKPOINT_ROWS or waited >= CHECKPOINT_SECONDS
+        return time.monotonic() - self.last_checkpoint >= CHECKPOINT_SECONDS
 
     def checkpoint(self, tick: int, state: Mapping[str, Array]) -> None:
         """Write the waiting turns, then the state at the start of a tick; drop older checkpoints."""
@@ -166,8 +169,8 @@ def writing(path: Path) -> Iterator[None]:
 
 def _stacked(tables: list[Columns]) -> Columns:
     filled = [t for t in tables if len(t)]
-    if not filled:
-        return Columns(length=0)
+    if len(filled) < 2:
+        return filled[0] if filled else Columns(length=0)
     names = dict.fromkeys(name for table in filled for name in table)
     return Columns({name: np.concatenate([_column(t, name, filled) for t in filled]) for name in names})
 

@@ -76,7 +76,7 @@ class Probe:
 class Asked:
     """A policy that asks another one: in tiles, checked, accounted and within a limit of time.
 
-    `tile` None takes the default: 256 for foreign models, 8,192 for built-in ones. Raises
+    `tile` None takes the default: 256 for foreign models, 32,768 for built-in ones. Raises
     PolicyHungError when a call takes longer than `wall_limit_s`, NotCompletedError when a foreign
     model fails to learn; other failures of a foreign model become faults of rows.
     """
