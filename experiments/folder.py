@@ -27,6 +27,8 @@ from rehearse.tables import commit, write_table, write_text
 
 CHECKPOINTS = "checkpoint"
 CHECKPOINT_SECONDS = 2.0
+CHECKPOINT_SHARE = 0.05
+"""The part of a run's time that checkpoints may take; large societies are written down less often."""
 PART_ROWS = 1 << 18
 """Turns that are written as a part at once, checkpoint or not: they need not wait in memory."""
 NOT_FILLED = {"score": np.nan, "propensity": np.nan, "measured_ms": np.nan, "rationale": -1, "guard": -1}
@@ -45,6 +47,8 @@ class RunFolder:
     rows_waiting: int = 0
     parts: int = 0
     last_checkpoint: float = field(default_factory=time.monotonic)
+    checkpoint_cost: float = 0.0
+    """Seconds that the last checkpoint took."""
 
     @classmethod
     def create(cls, path: Path, scenario_text: str, manifest: Mapping[str, Any]) -> RunFolder:
@@ -70,10 +74,12 @@ class RunFolder:
     @property
     def due(self) -> bool:
         """Return whether it is time for a checkpoint."""
-        return time.monotonic() - self.last_checkpoint >= CHECKPOINT_SECONDS
+        pause = max(CHECKPOINT_SECONDS, self.checkpoint_cost / CHECKPOINT_SHARE)
+        return time.monotonic() - self.last_checkpoint >= pause
 
     def checkpoint(self, tick: int, state: Mapping[str, Array]) -> None:
         """Write the waiting turns, then the state at the start of a tick; drop older checkpoints."""
+        began = time.monotonic()
         with writing(self.path):
             self._write_part()
             target = self.path / CHECKPOINTS / f"tick-{tick:07d}.npz"
@@ -88,6 +94,7 @@ class RunFolder:
                 if old != target:
                     old.unlink()
         self.last_checkpoint = time.monotonic()
+        self.checkpoint_cost = self.last_checkpoint - began
 
     def latest_checkpoint(self) -> tuple[int, dict[str, Array]] | None:
         """Return the last checkpoint's tick and state, and clear away parts that are younger."""

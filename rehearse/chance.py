@@ -34,9 +34,11 @@ LIMIT_16 = 1 << 16
 
 def philox4x32(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[int, int]) -> Words:
     """Return the four output words of Philox4x32-10 for each counter: shape (n, 4), uint32."""
-    given = np.broadcast_arrays(*(np.asarray(c, dtype=np.uint64) for c in counter))
-    x0, x1, x2, x3 = (np.array(c) for c in given)
-    p0, p1 = np.empty_like(x0), np.empty_like(x0)
+    shape = np.broadcast_shapes(*(np.shape(c) for c in counter))
+    state = np.empty((6, *shape), dtype=np.uint64)
+    for place, word in enumerate(counter):
+        state[place] = word
+    x0, x1, x2, x3, p0, p1 = (state[place, ...] for place in range(6))
     k0, k1 = key
     for _ in range(ROUNDS):
         np.multiply(x0, MULTIPLIERS[0], out=p0)

@@ -114,6 +114,7 @@ from rehearse.experiments import folder
 from rehearse.experiments.api import load
 from rehearse.experiments.running import run
 folder.CHECKPOINT_SECONDS = 0.05
+folder.CHECKPOINT_SHARE = 1.0
 run(load("travel", users=60, ticks=40, replicas=3), policy="epsilon-v1", out=Path(sys.argv[1]))
 """
 
