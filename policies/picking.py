@@ -45,7 +45,7 @@ class Picker:
         if requests.available is not None:
             scores[~requests.available[rows[0] : rows[-1] + 1]] = -np.inf
         if self.avoid_shown:
-            _pass_over(scores, requests.shown[rows[0] : rows[-1] + 1])
+            _pass_over(scores, requests.shown[rows[0] : rows[-1] + 1], requests.available is None)
         every = np.arange(len(rows))
         for place in range(self.k):
             item = scores.argmax(axis=1)
@@ -56,12 +56,15 @@ class Picker:
                 first[:] = np.where(np.isneginf(value), np.float32(np.nan), value)
 
 
-def _pass_over(scores: Singles, shown: Ints) -> None:
+def _pass_over(scores: Singles, shown: Ints, everything: bool) -> None:  # noqa: FBT001 - one caller
     """Set what was shown to minus infinity, but leave rows alone where nothing else could be had."""
     row, place = np.nonzero(shown >= 0)
     if not len(row):
         return
     item = shown[row, place]
+    if everything and shown.shape[1] < scores.shape[1]:  # not all can have been shown
+        scores[row, item] = -np.inf
+        return
     kept = scores[row, item]
     scores[row, item] = -np.inf
     spent = np.isneginf(scores[np.arange(len(scores)), scores.argmax(axis=1)])

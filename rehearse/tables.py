@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,19 @@ Words = Mapping[str, tuple[str, ...]]
 
 
 def _connect() -> DuckDBPyConnection:
+    """Return a connection with names of its own; what is registered under them goes when it is closed."""
+    connection = _database(os.getpid()).cursor()
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+@lru_cache(maxsize=1)
+def _database(_process: int) -> DuckDBPyConnection:
+    """Return this process's database in memory: making one takes longer than most questions put to it."""
     import duckdb
 
     # One thread: row order in, row order out, and no contention with the run itself.
-    connection = duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
-    connection.execute("SET enable_progress_bar = false")
-    return connection
+    return duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
 
 
 def read_table(path: Path) -> Columns:
@@ -136,7 +144,7 @@ def _register(connection: DuckDBPyConnection, name: str, view: View) -> None:
     path = str(view)
     reader = f"read_csv({_quoted(path)})" if path.endswith(".csv") else None
     reader = reader or f"read_parquet({_quoted(path)}, union_by_name = true)"
-    connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {reader}')
+    connection.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM {reader}')
 
 
 def _plain(values: Any) -> Array:
