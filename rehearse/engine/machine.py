@@ -1,4 +1,4 @@
-"""What the kernel asks of the machine it runs on: how memory is kept, and one thread for BLAS.
+"""What the kernel asks of the machine it runs on: to keep memory.
 
 Blocks are worked on in arrays of some hundred kilobytes. By default glibc gives arrays of that
 size back to the system at once and fetches them again, and every page is then zeroed and mapped
@@ -8,13 +8,11 @@ anew: that cost five times the arithmetic. Memory once fetched is kept for the n
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 KEPT_BYTES = 1 << 30
-BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def keep_memory() -> bool:
@@ -26,9 +24,3 @@ def keep_memory() -> bool:
     except (OSError, AttributeError):  # another C library than glibc
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))
-
-
-def one_blas_thread() -> None:
-    """Let BLAS use one thread, unless the environment says otherwise; only before numpy is imported."""
-    for name in BLAS_THREADS:
-        os.environ.setdefault(name, "1")
