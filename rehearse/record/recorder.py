@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.columns import Array, Columns
-from rehearse.contract import NOTHING, Exchange, Ints, Users
-from rehearse.record.digest import Links, digest_of, first_links, next_links
+from rehearse.contract import Exchange, Ints, Users
+from rehearse.record.digest import Links, digest_of, first_links, leaves_of, next_links
+from rehearse.record.page import KEYS, Page, joined
 
 NOT_DIGESTED = frozenset({"measured_ms"})
 """Columns that differ between two runs of the same thing."""
@@ -45,14 +46,16 @@ class Recorder:
     """Keeps every turn of a tick, then hands the tick over in canonical order.
 
     `keep(tick, turns, society)` gets the turns as columns in the order (replica, user, turn), and
-    one row a replica about the society.
+    one row a replica about the society. `columns` are those recorded besides the keys; None: all.
     """
 
     replicas: Ints
     keep: Callable[[int, Columns, Columns], None] | None = None
+    columns: frozenset[str] | None = None
     links: Links = field(init=False)
     user_turns: int = 0
-    _page: list[dict[str, Array]] = field(default_factory=list)
+    _block: Page = field(default_factory=Page)
+    _pages: list[Columns] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin the chains."""
@@ -64,32 +67,47 @@ class Recorder:
         return digest_of(self.replicas, self.links)
 
     def on_turn(self, exchange: Exchange) -> None:
-        """Keep the columns of a turn of one block."""
-        self._page.append(columns_of(exchange))
+        """Keep the columns of a turn of one block; its first turn ends the block before it."""
+        if exchange.turn.turn == 0:
+            self._close_block()
+        columns = columns_of(exchange)
+        if self.columns is not None:
+            columns = {name: a for name, a in columns.items() if name in self.columns or name in KEYS}
+        self._block.add(columns, exchange.end)
 
     def on_tick(self, tick: int, users: Users) -> None:
         """Digest the tick and hand it over."""
-        turns = _in_order(self._page)
-        self._page = []
-        places = np.searchsorted(self.replicas, turns["replica"]) if turns.length else np.zeros(0, int)
-        counts = np.bincount(places, minlength=len(self.replicas))
-        bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        society = self._society(tick, users, counts, turns)
+        self._close_block()
+        turns = joined(self._pages)
+        self._pages = []
+        bounds = (
+            np.append(np.searchsorted(turns["replica"], self.replicas), turns.length)
+            if turns.length
+            else (np.zeros(len(self.replicas) + 1, np.int64))
+        )
+        society = self._society(tick, users, bounds, turns)
         proved = {name: a for name, a in turns.items() if name not in NOT_DIGESTED}
-        links = next_links(self.links, bounds, proved)
-        self.links = next_links(links, np.arange(len(self.replicas) + 1, dtype=np.int64), society)
+        links = next_links(self.links, leaves_of(bounds, proved))
+        one_each = np.arange(len(self.replicas) + 1, dtype=np.int64)
+        self.links = next_links(links, leaves_of(one_each, society))
         self.user_turns += turns.length
         if self.keep is not None:
             self.keep(tick, turns, society)
 
-    def _society(self, tick: int, users: Users, turns: NDArray[np.int64], page: Columns) -> Columns:
-        first = page["turn"] == 0 if page.length else np.zeros(0, bool)
-        places = np.searchsorted(self.replicas, page["replica"][first]) if page.length else np.zeros(0, int)
+    def _close_block(self) -> None:
+        if self._block.turns:
+            self._pages.append(self._block.laid_out())
+            self._block = Page()
+
+    def _society(self, tick: int, users: Users, bounds: NDArray[np.int64], turns: Columns) -> Columns:
+        begun = (
+            np.concatenate([[0], np.cumsum(turns["turn"] == 0)]) if turns.length else np.zeros(1, np.int64)
+        )
         head: dict[str, Array] = {
             "replica": self.replicas.astype(np.int32),
             "tick": np.full(len(self.replicas), tick, np.int32),
-            "sessions": np.bincount(places, minlength=len(self.replicas)).astype(np.int64),
-            "turns": turns.astype(np.int64),
+            "sessions": np.diff(begun[bounds]).astype(np.int64),
+            "turns": np.diff(bounds).astype(np.int64),
         }
         return Columns(head | dict(users.summary()))
 
@@ -100,12 +118,10 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
     places = {f"slate_{i}": decisions.slate[:, i] for i in range(1, decisions.slate.shape[1])}
     optional = {"cost": outcomes.cost, "harm": outcomes.harm}
     return {
-        "row": turn.rows,
         "replica": turn.replica,
-        "tick": np.full(len(turn), turn.tick, np.int32),
+        "tick": np.broadcast_to(np.int32(turn.tick), len(turn)),
         "user": turn.user,
         "session": exchange.session,
-        "turn": np.full(len(turn), turn.turn, np.int16),
         "sim_time": exchange.sim_time,
         "intent": exchange.requests.intent,
         "action": decisions.action,
@@ -138,22 +154,3 @@ def _before_and_after(exchange: Exchange) -> Mapping[str, Array]:
     for name, before in exchange.before.items():
         pairs |= {f"{name}_before": before, name: exchange.after[name]}
     return pairs
-
-
-def _in_order(page: list[dict[str, Array]]) -> Columns:
-    if not page:
-        return Columns(length=0)
-    names = dict.fromkeys(name for part in page for name in part)
-    whole = {name: _joined(name, page) for name in names}
-    # Rows of the population ascend by replica and user, so row and turn are the canonical order.
-    rows = np.asarray(whole.pop("row"), dtype=np.int64)
-    order = np.argsort((rows << 16) | whole["turn"].astype(np.int64))
-    return Columns({name: a.take(order) for name, a in whole.items()})
-
-
-def _joined(name: str, page: list[dict[str, Array]]) -> Array:
-    # A narrower slate in one block (a model that failed there, say) has no further places.
-    parts = [
-        part[name] if name in part else np.full(len(part["row"]), NOTHING, dtype=np.int32) for part in page
-    ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,0 +1,114 @@
+"""A page: the turns of one block of people, laid out in the order of the record.
+
+A block holds its session turn by turn, all people at once; the record tells it person by person.
+Where each turn belongs follows from how many turns each person had. A column that holds one value
+all along stays one value (an array with stride 0) and costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.columns import Array, Columns, Rows
+from rehearse.compiled import twin_of
+from rehearse.contract import NOTHING, Codes, End
+
+KEYS = ("replica", "tick", "user", "session", "turn")
+"""What names a turn; the first four are the same in all turns of a session."""
+
+
+@dataclass(slots=True)
+class Page:
+    """The turns of one block, in the order in which they were held."""
+
+    turns: list[dict[str, Array]] = field(default_factory=list)
+    at: list[Rows] = field(default_factory=list)
+    """For each turn, the positions in the block of those who had it."""
+    _still_here: Rows | None = None
+
+    def add(self, columns: dict[str, Array], end: Codes) -> None:
+        """Keep one turn; `end` says who will not have another."""
+        at = np.arange(len(end)) if self._still_here is None else self._still_here
+        self.turns.append(columns)
+        self.at.append(at)
+        self._still_here = at[end == End.NONE]
+
+    def laid_out(self) -> Columns:
+        """Return the turns as columns in the order (replica, user, turn)."""
+        counts = np.zeros(len(self.at[0]), dtype=np.int64)
+        for number, at in enumerate(self.at, start=1):
+            counts[at] = number
+        starts = np.cumsum(counts) - counts
+        length = int(counts.sum())
+        first = self.turns[0]
+        columns = {name: _repeated(first[name], counts, length) for name in KEYS[:-1]}
+        columns["turn"] = (np.arange(length) - starts.repeat(counts)).astype(np.int16)
+        places = [starts.take(at) + number for number, at in enumerate(self.at)]
+        for name in dict.fromkeys(name for turn in self.turns for name in turn):
+            if name not in columns:
+                columns[name] = self._placed(name, places, length)
+        return Columns(columns, length=length)
+
+    def _placed(self, name: str, places: list[Rows], length: int) -> Array:
+        parts = [turn.get(name) for turn in self.turns]
+        said = _one_value(parts)
+        if said is not None:
+            return np.broadcast_to(said, length)
+        kind = next(part.dtype for part in parts if part is not None)
+        whole = np.empty(length, dtype=kind)
+        for place, part in zip(places, parts, strict=True):
+            # A narrower slate in one turn (a model that failed there, say) has no further places.
+            scatter(whole, place, np.full(len(place), NOTHING, kind) if part is None else part)
+        return whole
+
+
+def joined(pages: list[Columns]) -> Columns:
+    """Return pages one below the other, blocks in ascending order of their people."""
+    if len(pages) < 2:
+        return pages[0] if pages else Columns(length=0)
+    names = dict.fromkeys(name for page in pages for name in page)
+    length = sum(page.length for page in pages)
+    return Columns({name: _joined(name, pages, length) for name in names}, length=length)
+
+
+def _joined(name: str, pages: list[Columns], length: int) -> Array:
+    found = [dict(page) for page in pages]
+    parts = [page.get(name) for page in found]
+    said = _one_value(parts)
+    if said is not None:
+        return np.broadcast_to(said, length)
+    kind = next(part.dtype for part in parts if part is not None)
+    return np.concatenate(
+        [
+            np.full(page.length, NOTHING, kind) if part is None else part
+            for page, part in zip(pages, parts, strict=True)
+        ]
+    )
+
+
+def _repeated(values: Array, counts: NDArray[np.int64], length: int) -> Array:
+    return np.broadcast_to(values[0], length) if values.strides == (0,) else values.repeat(counts)
+
+
+def _one_value(parts: list[Array | None]) -> Any:
+    """Return the value that all parts hold throughout, as far as their strides tell; None if they do not."""
+    filled = [part for part in parts if part is None or len(part)]
+    if not filled or any(part is None or part.strides != (0,) for part in filled):
+        return None
+    values = [part[0] for part in filled if part is not None]
+    return values[0] if len({value.tobytes() for value in values}) == 1 else None
+
+
+def _scatter(whole: Array, place: Rows, values: Array) -> None:
+    whole[place] = values
+
+
+@twin_of(_scatter)
+def scatter(whole: Array, place: Rows, values: Array) -> None:
+    """Put values where they belong."""
+    for i in range(len(place)):
+        whole[place[i]] = values[i]
