@@ -91,11 +91,11 @@ def digest_of(replicas: Ints, links: Links) -> str:
 def _leaf(heads: list[bytes], arrays: list[Array]) -> bytes:
     leaf = hashlib.sha256(len(arrays[0]).to_bytes(8, "little"))
     for head, array in zip(heads, arrays, strict=True):
-        leaf.update(head)
         # A column that says one thing all along is told once: columns that hold nothing cost nothing.
-        same = _same(array)
-        leaf.update(b"=" if same else b":")
-        leaf.update(array[:1].tobytes() if same else memoryview(np.ascontiguousarray(array)))
+        told = array[:1] if _same(array) else array
+        leaf.update(head + (b":" if told is array else b"="))
+        flat: NDArray[np.uint8] = np.ascontiguousarray(told).view(np.uint8)
+        leaf.update(flat.data)
     return leaf.digest()
 
 

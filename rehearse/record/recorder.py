@@ -80,11 +80,7 @@ class Recorder:
         self._close_block()
         turns = joined(self._pages)
         self._pages = []
-        bounds = (
-            np.append(np.searchsorted(turns["replica"], self.replicas), turns.length)
-            if turns.length
-            else (np.zeros(len(self.replicas) + 1, np.int64))
-        )
+        bounds = self._bounds(turns)
         society = self._society(tick, users, bounds, turns)
         proved = {name: a for name, a in turns.items() if name not in NOT_DIGESTED}
         links = next_links(self.links, leaves_of(bounds, proved))
@@ -98,6 +94,11 @@ class Recorder:
         if self._block.turns:
             self._pages.append(self._block.laid_out())
             self._block = Page()
+
+    def _bounds(self, turns: Columns) -> NDArray[np.int64]:
+        """Return where each replica's turns begin, and where the last ones end."""
+        replica = turns["replica"] if turns.length else np.zeros(0, np.int32)
+        return np.append(np.searchsorted(replica, self.replicas), turns.length).astype(np.int64)
 
     def _society(self, tick: int, users: Users, bounds: NDArray[np.int64], turns: Columns) -> Columns:
         begun = (
