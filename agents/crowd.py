@@ -6,7 +6,7 @@ calls: `features` (ask), `appraisal` and `choice` (respond), `patience`, `memory
 
 Columns besides those that `population.draw` makes, one row a person:
 
-    alive, adopted                                     lives here; uses the model
+    alive, adopted                                     is here; uses the model
     sessions, session                                  sessions opened; the number of the present one, from 0
     intent, refusals, shown (n, 10)                    what this session has come to
     satisfaction, patience, patience_max               0 to 1; turns left; turns when rested
@@ -24,6 +24,7 @@ from rehearse.agents.appraisal import Appraisal, appraise
 from rehearse.agents.blocks import chunks, moved, raw, turned
 from rehearse.agents.choice import cascade_choice, logit_choice, take_chances
 from rehearse.agents.goals import Agenda, Goals
+from rehearse.agents.lifecycle import Lifecycle
 from rehearse.agents.patience import Setbacks
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
@@ -46,6 +47,7 @@ from rehearse.contract import (
 )
 from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
+from rehearse.scenario.lifecycle import by_friends
 from rehearse.scenario.people import People
 
 QUIT, CONTENT, CHOOSE = 0, 1, 2
@@ -118,14 +120,16 @@ class Crowd:
         self.agenda = Agenda.of(people.goals)
         self.coupled = ties is not None and _meet(people)
         self.columns = start.begin(people, drawn)
+        self._life = Lifecycle(people, self.columns, chance)
         self._goals = Goals(self.agenda, self.columns, chance)
-        self._goals.begin()
+        self._goals.begin(np.arange(self.columns.length), 0)
         self._chance = chance
         self._by_adoption = "adopted" in drawn
         self._offer: Offer | None = None
 
     def open(self, tick: int) -> Rows:
-        """Return who opens a session: those who live, want something and feel like coming."""
+        """Return who opens a session: those who are here, want something and feel like coming."""
+        self._goals.begin(self._life.admit(tick), tick)
         came = [self._come(piece, tick) for piece in chunks(self.columns.length)]
         rows = np.concatenate(came) if came else np.zeros(0, dtype=np.int64)
         columns = self.columns
@@ -202,14 +206,18 @@ class Crowd:
         if self.ties is None:
             return
         society = self.people.society
+        self._life.look(self.ties)
         for each in society.influences:
-            influence.apply(each, self.columns, self.ties, society.order, self._chance, tick)
+            with self._life.only_here("adopted" if each.what == "adoption" else each.what):
+                spoken = self._life.ties(self.ties)
+                influence.apply(each, self.columns, spoken, society.order, self._chance, tick)
 
     def live(self, tick: int) -> None:
-        """Let a tick pass: people rest, forget, leave for good; goals expire and arise."""
+        """Let a tick pass: people rest, forget, come and go; goals expire and arise."""
         for piece in chunks(self.columns.length):
             rows = np.arange(piece.start, piece.stop)
-            self._rest(piece, tick)
+            self._rest(piece)
+            self._life.decide(piece, tick)
             self._goals.expire(rows, tick)
             for kind, rate in enumerate(self.agenda.rate):
                 self._goals.arise("rate", rows, kind, rate, first=tick + 1)
@@ -219,7 +227,9 @@ class Crowd:
 
     def summary(self) -> dict[str, Floats]:
         """Return measures of the society now, each of shape (replicas,)."""
-        return measures.summary(self.columns, len(self.replicas), self.ties)
+        count = len(self.replicas)
+        ties = None if self.ties is None else self._life.ties(self.ties)
+        return measures.summary(self.columns, count, ties) | self._life.census(count)
 
     def _come(self, piece: slice, tick: int) -> Rows:
         columns, mind, behaviour = self.columns, self.people.memory, self.people.behaviour
@@ -304,20 +314,13 @@ class Crowd:
         step = (self.people.behaviour.taste_change * experience)[:, None]
         self.columns["taste"][rows] = taste + step * (attributes - taste)
 
-    def _rest(self, piece: slice, tick: int) -> None:
+    def _rest(self, piece: slice) -> None:
         columns, behaviour = self.columns, self.people.behaviour
         most = columns["patience_max"][piece].astype(np.float64)
         now = columns["patience"][piece].astype(np.float64)
         columns["patience"][piece] = patience.recovered(now, most, behaviour.recovery)
         if self.people.memory.on:
             memory.fade(columns, piece, self.people.memory.decay)
-        if behaviour.churn_rate > 0.0:
-            trust = columns["trust"][piece].astype(np.float64)
-            drawn = self._chance.uniform(
-                "churn", columns["replica"][piece], columns["user"][piece], tick=tick
-            )
-            stays = drawn[:, 0] >= behaviour.churn_rate * (1.0 - trust * trust)
-            raw(columns, "alive")[piece] &= stays
 
     def _catch_goals(self, ties: Ties, tick: int) -> None:
         """Let goals arise in people some friend of whom met such a goal in this tick."""
@@ -330,4 +333,7 @@ class Crowd:
 
 def _meet(people: People) -> bool:
     """Tell whether people move one another where they know one another."""
-    return bool(people.society.influences) or any(goal.contagion > 0.0 for goal in people.goals)
+    caught = any(goal.contagion > 0.0 for goal in people.goals)
+    return (
+        bool(people.society.influences) or caught or by_friends(people.arrivals, people.churn, people.returns)
+    )

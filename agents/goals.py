@@ -97,11 +97,10 @@ class Goals:
         self.columns = columns
         self.chance = chance
 
-    def begin(self) -> None:
-        """Let the goals arise that people begin with."""
-        everybody = np.arange(self.columns.length)
+    def begin(self, rows: Rows, tick: int) -> None:
+        """Let the goals arise with which people begin who are here from a tick on."""
         for kind, share in enumerate(self.agenda.at_start):
-            self.arise("start", everybody, kind, share, first=0)
+            self.arise("start", rows, kind, share, first=tick)
 
     def arise(self, why: str, rows: Rows, kind: int, likely: float, *, first: int) -> None:
         """Let a goal arise by chance in those who lack it, to be pursued from tick `first` on."""

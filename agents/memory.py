@@ -75,6 +75,12 @@ def push(columns: Columns, rows: Rows, item: Ints, value: Floats) -> None:
     columns["memory_next"][rows] = (slot + 1) % size
 
 
+def forget(columns: Columns, rows: Rows) -> None:
+    """Let people forget everything."""
+    for name, nothing in (("item", NOTHING), ("value", 0), ("weight", 0)):
+        columns[f"memory_{name}"][rows] = nothing
+
+
 def fade(columns: Columns, piece: slice, decay: float) -> None:
     """Let a tick pass over the memories of a piece of the population."""
     weight = raw(columns, "memory_weight")

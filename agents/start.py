@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.agents import features, goals, memory, population
+from rehearse.agents import features, goals, lifecycle, memory, population
 from rehearse.columns import Columns
 from rehearse.errors import ScenarioError
 from rehearse.scenario.people import People
@@ -21,7 +21,7 @@ def begin(people: People, drawn: Columns) -> Columns:
     """
     n = drawn.length
     columns = Columns({name: drawn[name] for name in drawn}, length=n)
-    columns["alive"] = np.ones(n, dtype=np.bool_)
+    lifecycle.add_columns(columns, people)
     columns["adopted"] = _start(drawn, "adopted", 0.0) >= 0.5
     columns["sessions"] = np.zeros(n, dtype=np.int32)
     columns["session"] = np.full(n, -1, dtype=np.int32)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict
+from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
 
 
 class Normal(Strict):
@@ -219,8 +220,6 @@ class Behaviour(Strict):
     """The chance that a person with a goal opens a session in a tick, at full trust."""
     visit_trust: NotNegative = 1.0
     """How strongly distrust keeps people away: the chance is visit_rate · trust**visit_trust."""
-    churn_rate: Share = 0.0
-    """The chance to leave for good in a tick: churn_rate · (1 − trust²)."""
     satisfaction_start: Share = 0.5
     """Satisfaction to begin with, unless there is a trait `satisfaction`."""
 
@@ -359,6 +358,12 @@ class People(Strict):
     stack: int = Field(default=3, ge=1, le=8)
     """How many goals a person can hold at a time; the top one is pursued."""
     society: Society = Society()
+    arrivals: Arrivals | None = None
+    """None: everybody is here from the start."""
+    churn: Churn | None = None
+    """None: nobody leaves."""
+    returns: Returns | None = None
+    """None: who left stays away."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -369,5 +374,12 @@ class People(Strict):
         names = ["base", *(s.name for s in self.segments)]
         if len(set(names)) < len(names):
             problem = f"the segments {names[1:]} must have different names, none of them 'base'"
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _friends_are_known(self) -> Self:
+        if self.society.graph.kind == "none" and by_friends(self.arrivals, self.churn, self.returns):
+            problem = "friends decide who comes or goes, and society.graph.kind is none: nobody has friends"
             raise ValueError(problem)
         return self

@@ -222,8 +222,8 @@ def test_a_trait_cannot_take_the_name_of_a_state():
 
 
 def test_distrust_makes_people_leave_for_good():
-    """The chance to leave is churn_rate · (1 − trust²); those who left open no session."""
-    crowd = build_crowd(4000, behaviour={"churn_rate": 0.4})
+    """The chance to leave is churn.distrust · (1 − trust²); those who left open no session."""
+    crowd = build_crowd(4000, churn={"distrust": 0.4})
     crowd.columns["trust"][:2000], crowd.columns["trust"][2000:] = 0.0, 0.5
     crowd.live(0)
     gone = ~crowd.columns["alive"]

@@ -1,0 +1,322 @@
+"""Coming and going: who is here, who is not here yet, and who left.
+
+Everybody who can ever live in a society is a row from the start; what changes is whether they are
+here. At the end of a tick all look (`look`) at what their friends have come to, and then each row
+by itself, with one draw of its own, decides (`decide`): who is here may leave at once, who is not may
+come at the beginning of the next tick (`admit`). Columns, one row a person, -1 where it never was:
+
+    alive                     is here
+    arrived, left, returned   the first tick here; the last tick here before leaving; the first one back
+    came_by, left_for         why the person came last, and why he or she left last (`Coming`, `Leaving`)
+    ticks_here                in how many ticks so far
+
+Who is not here opens no session, has no goals, is not influenced and influences nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from rehearse.agents import memory
+from rehearse.agents.blocks import raw
+from rehearse.agents.ties import Ties
+from rehearse.chance import Chance
+from rehearse.columns import Columns, Rows
+from rehearse.contract import NOTHING, Codes, Flags
+from rehearse.contract.codes import Code
+from rehearse.exact import Floats
+from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, Some, by_friends
+from rehearse.scenario.people import People
+
+
+class Coming(Code):
+    """Why somebody came, or came back."""
+
+    START = 0
+    SCHEDULE = 1
+    """With a wave, or as one of the steady ones."""
+    SELF = 2
+    FRIENDS = 3
+
+
+class Leaving(Code):
+    """Why somebody left."""
+
+    CHANCE = 0
+    """Whatever had happened."""
+    DISSATISFACTION = 1
+    DISTRUST = 2
+    FRIENDS = 3
+    """Because friends had left."""
+
+
+WORDS = {"came_by": Coming.words(), "left_for": Leaving.words()}
+"""What the codes of the columns are called."""
+
+
+# ── The hazards of some rows, one row of numbers a reason ─────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What each of some rows sees of its friends, shape (n,); 0 for those without any."""
+
+    word: Floats
+    """The share of all friends who are here and satisfied."""
+    gone: Floats
+    """The share who left, of those friends who ever were here."""
+    here: Floats
+    """The share who are here, of those friends who ever were."""
+
+    @classmethod
+    def nothing(cls, count: int) -> Self:
+        """Return what people without friends see."""
+        return cls(*(np.zeros(count) for _ in range(3)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Put together what consecutive rows see."""
+        shares = zip(*((part.word, part.gone, part.here) for part in parts), strict=True)
+        return cls(*(np.concatenate(share) for share in shares))
+
+    def take(self, rows: Rows) -> Around:
+        """Return what some of the rows see."""
+        return Around(self.word.take(rows), self.gone.take(rows), self.here.take(rows))
+
+
+def coming(arrivals: Arrivals, scheduled: Flags, word: Floats) -> tuple[Floats, ...]:
+    """Return the hazards of arriving, for SCHEDULE, SELF and FRIENDS: 1 or 0, p, q · share (Bass 1969)."""
+    return scheduled.astype(np.float64), np.full(len(word), arrivals.rate), arrivals.word_of_mouth * word
+
+
+def leaving(churn: Churn, satisfaction: Floats, trust: Floats, gone: Floats) -> tuple[Floats, ...]:
+    """Return the hazards of leaving, in the order of `Leaving`."""
+    return (
+        np.full(len(trust), churn.rate),
+        churn.dissatisfaction * (1.0 - satisfaction),
+        churn.distrust * (1.0 - trust * trust),
+        churn.friends * gone,
+    )
+
+
+def returning(returns: Returns, here: Floats) -> tuple[Floats, ...]:
+    """Return the hazards of coming back, for SELF and FRIENDS."""
+    return np.full(len(here), returns.rate), returns.friends * here
+
+
+def struck(hazards: Sequence[Floats], uniform: Floats) -> Codes:
+    """Return which hazard strikes each row, a position in `hazards`, or -1 for none.
+
+    The hazards lie one after another from 0 on; what the uniform number falls into strikes. So the
+    chance of any is their sum, at most 1, and that of each is its own (Prentice et al. 1978).
+    """
+    found = np.full(len(uniform), NOTHING, dtype=np.int8)
+    reached = np.zeros(len(uniform))
+    for place, hazard in enumerate(hazards):
+        reached += hazard
+        found[(found == NOTHING) & (uniform < reached)] = place
+    return found
+
+
+def look(ties: Ties, rows: Rows, *, here: Flags, left: Flags, satisfied: Flags) -> Around:
+    """Return what some rows see of their friends, given everybody's state; friends count 1 each."""
+    if ties.weights is not None:
+        ties = Ties(ties.indptr, ties.indices, None, ties.mutual)
+    # Sums of ones and zeros are whole numbers: the same in any order.
+    word, remain, lost = (ties.total(f.astype(np.float64), rows) for f in (here & satisfied, here, left))
+    return Around(
+        word=_share(word, ties.mass(rows)),
+        gone=_share(lost, lost + remain),
+        here=_share(remain, lost + remain),
+    )
+
+
+def among(ties: Ties, here: Flags) -> Ties:
+    """Return the ties of which both ends are here; the others are silent."""
+    owner = np.repeat(here, ties.degree)
+    speaks = owner & here.take(ties.indices)
+    before = np.concatenate([[0], np.cumsum(speaks)])
+    weights = None if ties.weights is None else ties.weights[speaks]
+    return Ties(before.take(ties.indptr), ties.indices[speaks], weights, ties.mutual)
+
+
+def scheduled(arrivals: Arrivals, users: Rows, tick: int, count: int) -> Flags:
+    """Return who is due to come in a tick, given ids; nobody in tick 0."""
+    place = users - by_start(arrivals, count)
+    return np.asarray((place >= _due(arrivals, tick - 1, count)) & (place < _due(arrivals, tick, count)))
+
+
+def by_start(arrivals: Arrivals, count: int) -> int:
+    """Return how many of `count` people are here from the start: the first ids."""
+    return min(int(_people(arrivals.start, count) + 0.5), count)
+
+
+def _due(arrivals: Arrivals, tick: int, count: int) -> int:
+    """Return how many have come by schedule by some tick."""
+    waves = sum(_people(wave.people, count) for wave in arrivals.waves if wave.tick <= tick)
+    # Shares such as .1 are a little off; a thousandth of a person makes them whole again.
+    return int(waves + _people(arrivals.steady, count) * max(tick, 0) + 1e-3)
+
+
+def _people(some: Some, count: int) -> float:
+    return some if some >= 1.0 else some * count
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    return np.asarray(part / np.maximum(whole, 1.0))
+
+
+# ── All people of a run ───────────────────────────────────────────────────────────────────────────
+
+
+def add_columns(columns: Columns, people: People) -> None:
+    """Say who is here before the first tick; the further columns only where anybody comes or goes."""
+    here = np.ones(columns.length, dtype=np.bool_)
+    if people.arrivals is not None:
+        here = raw(columns, "user") < by_start(people.arrivals, people.count)
+    columns["alive"] = here
+    if not comes_and_goes(people):
+        return
+    columns["arrived"] = np.where(here, 0, NOTHING).astype(np.int32)
+    columns["came_by"] = np.where(here, Coming.START, NOTHING).astype(np.int8)
+    columns["left_for"] = np.full(columns.length, NOTHING, dtype=np.int8)
+    for name in ("left", "returned"):
+        columns[name] = np.full(columns.length, NOTHING, dtype=np.int32)
+    columns["ticks_here"] = np.zeros(columns.length, dtype=np.int32)
+
+
+def comes_and_goes(people: People) -> bool:
+    """Tell whether anybody comes or leaves after the start."""
+    return not (people.arrivals is None and people.churn is None and people.returns is None)
+
+
+class Lifecycle:
+    """The comings and goings of a crowd, on its columns."""
+
+    def __init__(self, people: People, columns: Columns, chance: Chance) -> None:
+        """Take columns that `add_columns` has filled up, before the first tick."""
+        self._people = people
+        self._columns = columns
+        self._chance = chance
+        self._tick = 0
+        self._on = comes_and_goes(people)
+        self._around: Around | None = None
+        self._spoken: tuple[Flags, Ties] | None = None
+        forgets = () if people.returns is None else people.returns.forgets
+        self._fresh = {name: raw(columns, name).copy() for name in forgets if name != "memory"}
+        self._blank = "memory" in forgets
+
+    def admit(self, tick: int) -> Rows:
+        """Let those in who decided to be here from this tick on; return their rows, ascending."""
+        self._tick = tick
+        columns = self._columns
+        if not self._on:
+            return np.zeros(0, dtype=np.int64)
+        back = raw(columns, "returned") == tick
+        rows = np.flatnonzero((back | (raw(columns, "arrived") == tick)) & ~raw(columns, "alive"))
+        raw(columns, "alive")[rows] = True
+        again = rows[back.take(rows)]
+        for name, values in self._fresh.items():
+            columns[name][again] = values.take(again)
+        if self._blank:
+            memory.forget(columns, again)
+        return rows
+
+    def look(self, ties: Ties) -> None:
+        """Let everybody look at their friends, before anybody comes or goes."""
+        people, columns = self._people, self._columns
+        if not by_friends(people.arrivals, people.churn, people.returns):
+            return
+        here = raw(columns, "alive")
+        pleased = 0.0 if people.arrivals is None else people.arrivals.satisfied
+        parts = [
+            look(
+                ties,
+                rows,
+                here=here,
+                left=~here & (raw(columns, "arrived") >= 0),
+                satisfied=raw(columns, "satisfaction") >= np.float32(pleased),
+            )
+            for rows in ties.parts()
+        ]
+        self._around = Around.joined(parts)
+
+    def decide(self, piece: slice, tick: int) -> None:
+        """Let some of a piece of the population leave at the end of a tick, or come with the next one."""
+        columns = self._columns
+        if not self._on:
+            return
+        here, known = raw(columns, "alive")[piece].copy(), raw(columns, "arrived")[piece] >= 0
+        raw(columns, "ticks_here")[piece] += here
+        u = self._chance.uniform("life", columns["replica"][piece], columns["user"][piece], tick=tick)[:, 0]
+        for who, law in ((here, self._leave), (~here & known, self._return), (~known, self._arrive)):
+            some = np.flatnonzero(who)
+            law(piece.start + some, u.take(some), tick)
+
+    def _leave(self, rows: Rows, uniform: Floats, tick: int) -> None:
+        churn, columns = self._people.churn, self._columns
+        if churn is None:
+            return
+        satisfaction, trust = columns.numbers("satisfaction", rows), columns.numbers("trust", rows)
+        why = struck(leaving(churn, satisfaction, trust, self._seen(rows).gone), uniform)
+        self._note(rows, why, Leaving.CHANCE, {"left": tick, "alive": False}, "left_for")
+
+    def _return(self, rows: Rows, uniform: Floats, tick: int) -> None:
+        if self._people.returns is not None:
+            why = struck(returning(self._people.returns, self._seen(rows).here), uniform)
+            self._note(rows, why, Coming.SELF, {"returned": tick + 1}, "came_by")
+
+    def _arrive(self, rows: Rows, uniform: Floats, tick: int) -> None:
+        arrivals, columns = self._people.arrivals, self._columns
+        if arrivals is None:
+            return
+        due = scheduled(arrivals, raw(columns, "user").take(rows), tick + 1, self._people.count)
+        why = struck(coming(arrivals, due, self._seen(rows).word), uniform)
+        self._note(rows, why, Coming.SCHEDULE, {"arrived": tick + 1}, "came_by")
+
+    def _note(self, rows: Rows, why: Codes, first: Code, values: dict[str, int], reason: str) -> None:
+        """Write down to whom it happened and why; place 0 among the hazards has the code `first`."""
+        happened = why >= 0
+        some = rows[happened]
+        self._columns[reason][some] = why[happened] + np.int8(first)
+        for name, value in values.items():
+            self._columns[name][some] = value
+
+    def _seen(self, rows: Rows) -> Around:
+        return Around.nothing(len(rows)) if self._around is None else self._around.take(rows)
+
+    @contextmanager
+    def only_here(self, name: str) -> Iterator[None]:
+        """Let a column change in the meantime, but not for those who are not here."""
+        absent = np.flatnonzero(~raw(self._columns, "alive"))
+        kept = raw(self._columns, name).take(absent, axis=0)
+        yield
+        self._columns[name][absent] = kept
+
+    def ties(self, ties: Ties) -> Ties:
+        """Return the ties among those who are here."""
+        here = raw(self._columns, "alive")
+        if here.all():
+            return ties
+        if self._spoken is None or not np.array_equal(self._spoken[0], here):
+            self._spoken = here.copy(), among(ties, here)
+        return self._spoken[1]
+
+    def census(self, replicas: int) -> dict[str, Floats]:
+        """Return how many were here in the present tick, and of them came for it or left at its end."""
+        columns, tick = self._columns, self._tick
+        if not self._on:
+            return {}
+        left = raw(columns, "left") == tick
+        found = {
+            "here": raw(columns, "alive") | left,
+            "arrived": raw(columns, "arrived") == tick,
+            "returned": raw(columns, "returned") == tick,
+            "left": left,
+        }
+        return {n: f.reshape(replicas, -1).sum(axis=1).astype(np.float64) for n, f in found.items()}
