@@ -127,6 +127,12 @@ class Crowd:
         self._by_adoption = "adopted" in drawn
         self._offer: Offer | None = None
 
+    def change(self, people: People) -> None:
+        """Go on by other rules; who people are and what they have by now stays."""
+        self.people, self.agenda = people, Agenda.of(people.goals)
+        self._goals = Goals(self.agenda, self.columns, self._chance)
+        self.coupled = self.ties is not None and _meet(people)
+
     def open(self, tick: int) -> Rows:
         """Return who opens a session: those who are here, want something and feel like coming."""
         self._goals.begin(self._life.admit(tick), tick)

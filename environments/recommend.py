@@ -105,6 +105,8 @@ class Recommend:
 
     name = "recommend-v1"
     coupled = False
+    may_change = ("experience", "reward", "cost", "harm", "tolerance")
+    """Settings that may differ from some tick on, where a run forks off; the others make the items."""
 
     def __init__(
         self, settings: Settings, catalogue: Catalogue, table: Columns | None, drift: tuple[Drift, ...]

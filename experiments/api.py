@@ -42,12 +42,14 @@ def run(
     data: str | Path | None = None,
     out: str | Path | None = None,
     trust: bool = False,
+    keep_checkpoints: int | None = None,
     **changes: Any,
 ) -> running.Finished:
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
 
     `policy` is a reference (`greedy-v1`, `model.py:decide`, `model.skops`), a function, or any
-    object with `decide`, `predict` or `predict_proba`.
+    object with `decide`, `predict` or `predict_proba`. `keep_checkpoints` keeps the state at every so
+    many ticks, for quick forks.
     """
     return running.run(
         load(scenario, **changes),
@@ -55,6 +57,7 @@ def run(
         data=None if data is None else Path(data),
         out=None if out is None else Path(out),
         trust=trust,
+        keep_checkpoints=keep_checkpoints,
     )
 
 
@@ -81,6 +84,29 @@ def model(
 def resume(folder: str | Path) -> running.Finished:
     """Finish an interrupted run."""
     return running.resume(Path(folder))
+
+
+def fork(
+    folder: str | Path,
+    tick: int,
+    *,
+    settings: dict[str, Any] | None = None,
+    policy: object | None = None,
+    out: str | Path | None = None,
+    parent_policy: object | None = None,
+) -> running.Finished:
+    """Go on with a finished run from the start of a tick under changed conditions, in a new folder.
+
+    `settings` maps dotted paths to values; `policy` is another model, as in `run`. `parent_policy` is
+    the model of the run itself, where that was a Python object. Raises UserError for what cannot be
+    changed at a tick.
+    """
+    from rehearse.experiments.forking import fork as fork_run
+
+    target = None if out is None else Path(out)
+    return fork_run(
+        Path(folder), tick, settings=settings, policy=policy, out=target, parent_policy=parent_policy
+    )
 
 
 def replay(folder: str | Path) -> Replay:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -49,7 +49,11 @@ class Assembly:
 
     simulation: Simulation
     stage: Stage
-    policy: Stack
+
+    @property
+    def policy(self) -> Stack:
+        """Return the model under test as it is now, within its conditions."""
+        return cast("Stack", self.simulation.policy)
 
     @property
     def coupled(self) -> bool:
@@ -66,7 +70,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     chance = Chance(scenario.seed)
     chosen = range(scenario.replicas) if props.replicas is None else sorted(props.replicas)
     replicas = np.asarray(chosen, dtype=np.int32)
-    world = _world(scenario, props.data, chance)
+    world = world_of(scenario, props.data, chance)
     users = build(scenario.people, world, chance, replicas, props.only)
     stage = Stage(
         items=world.items,
@@ -76,20 +80,26 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
         slate=min(scenario.slate, len(world.items)),
         seed=scenario.seed,
     )
+    policy = met(scenario, stage, props)
+    simulation = Simulation(
+        world=world, users=users, policy=policy, chance=chance, time=scenario.time, block=props.block
+    )
+    return Assembly(simulation, stage)
+
+
+def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:
+    """Return the scenario's policy, or the one given as an object, within its conditions."""
     inner = load(
         props.policy if props.policy is not None else scenario.policy.name,
         stage,
         settings=scenario.policy.settings,
         trust=props.trust,
     )
-    policy = stack(inner, scenario, stage, tile=props.tile, override=props.override)
-    simulation = Simulation(
-        world=world, users=users, policy=policy, chance=chance, time=scenario.time, block=props.block
-    )
-    return Assembly(simulation, stage, policy)
+    return stack(inner, scenario, stage, tile=props.tile, override=props.override)
 
 
-def _world(scenario: Scenario, data: Path | None, chance: Chance) -> World:
+def world_of(scenario: Scenario, data: Path | None, chance: Chance) -> World:
+    """Return the scenario's world before its first tick."""
     factory = find("worlds", scenario.world.name).load()
     settings: Mapping[str, Any] = scenario.world.settings
     world: World = factory(settings, data=data, drift=scenario.drift, chance=chance)

@@ -40,6 +40,7 @@ COMMANDS = (
     ("new", create.new, "Begin a scenario, world or policy."),
     ("run", runs.run, "Rehearse a scenario and judge the model."),
     ("resume", runs.resume, "Finish a run that was interrupted."),
+    ("fork", runs.fork, "Go on with a run from some tick under changed conditions."),
     ("replay", runs.replay, "Prove a record by running it again."),
     ("report", study.report, "Write a run's report again."),
     ("compare", pair.compare, "Compare two policies or two runs."),

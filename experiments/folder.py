@@ -26,6 +26,8 @@ from rehearse.record.recorder import no_turns
 from rehearse.tables import commit, write_table, write_text
 
 CHECKPOINTS = "checkpoint"
+STATES = "states"
+"""Checkpoints that stay, for forks."""
 CHECKPOINT_SECONDS = 2.0
 CHECKPOINT_SHARE = 0.05
 """The part of a run's time that checkpoints may take; large societies are written down less often."""
@@ -82,7 +84,7 @@ class RunFolder:
         began = time.monotonic()
         with writing(self.path):
             self._write_part()
-            target = self.path / CHECKPOINTS / f"tick-{tick:07d}.npz"
+            target = self.path / CHECKPOINTS / checkpoint_name(tick)
             aside = target.with_name(f".{target.name}.part")
             society = _stacked(self.society)
             ticks = {f"ticks/{name}": a for name, a in society.items()}
@@ -152,6 +154,28 @@ def readable(
             kept[name] = kept[name].astype(np.int16) + 1
             named[name] = ("", *words.get(name, ()))
     return Columns(kept, length=turns.length), {k: v for k, v in named.items() if k in kept}
+
+
+def keep_state(folder: Path, tick: int) -> None:
+    """Let the checkpoint that was just written at a tick stay when the run is finished."""
+    name = checkpoint_name(tick)
+    with writing(folder):
+        (folder / STATES).mkdir(exist_ok=True)
+        same_file(folder / CHECKPOINTS / name, folder / STATES / name)
+
+
+def checkpoint_name(tick: int) -> str:
+    """Return what the checkpoint at the start of a tick is called."""
+    return f"tick-{tick:07d}.npz"
+
+
+def same_file(source: Path, target: Path) -> None:
+    """Let a file that never changes be found in a second place: linked, or copied where it cannot be."""
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def refuse_used(path: Path) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
-from rehearse.experiments.build import assemble
+from rehearse.experiments.build import Assembly
 from rehearse.experiments.folder import readable
-from rehearse.experiments.running import recorded_props
+from rehearse.experiments.rebuilding import rebuilt, words_of
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import NOT_DIGESTED, Recorder
 
@@ -63,7 +63,7 @@ class Comparer:
     """Holds each replayed tick against the stored one and remembers the first difference."""
 
     record: RunRecord
-    words: Words
+    assembly: Assembly
     found: Difference | None = field(default=None)
 
     def keep(self, tick: int, turns: Columns, _society: Columns) -> None:
@@ -71,7 +71,7 @@ class Comparer:
         if self.found is not None:
             return
         stored = self.record.query(f"SELECT * FROM turns WHERE tick = {tick} ORDER BY {', '.join(KEYS)}")
-        table, words = readable(turns, self.words)
+        table, words = readable(turns, words_of(self.assembly))
         self.found = _first_difference(tick, stored, _in_words(table, words))
 
 
@@ -81,9 +81,8 @@ def replay(folder: Path, *, policy: object | None = None) -> Replay:
     Raises UserError where an input is gone or has changed, or the record cannot be read.
     """
     record = RunRecord(folder)
-    assembly = assemble(record.scenario, recorded_props(record, policy))
-    codes: Words = {"rationale": assembly.policy.rationales, "guard": assembly.policy.guards}
-    comparer = Comparer(record, codes)
+    assembly = rebuilt(record, policy)
+    comparer = Comparer(record, assembly)
     recorder = Recorder(assembly.stage.replicas, keep=comparer.keep)
     assembly.simulation.watchers.append(recorder)
     model = Rehearsal(assembly.simulation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from rehearse.agents.model import Rehearsal
-from rehearse.columns import Array
+from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
 from rehearse.experiments.build import Assembly, Props, assemble
-from rehearse.experiments.folder import RunFolder, refuse_used
-from rehearse.experiments.manifest import SCHEMA_VERSION, environment, file_digest, inputs, now, people_digest
+from rehearse.experiments.folder import RunFolder, keep_state, refuse_used
+from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
 from rehearse.experiments.metrics import check
+from rehearse.experiments.rebuilding import last_policy, rebuilt, words_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.society import sample_of_ties, table_of_users
 from rehearse.log import get_log, log_to
@@ -69,20 +70,23 @@ class Production:
     recorder: Recorder
     manifest: dict[str, Any]
     meter: Meter
-    data: Path | None = None
+    witness: Callable[[int, Columns, Columns], None] | None = None
+    """Someone who is shown each finished tick before it is kept."""
 
     def play(self, progress: Progress | None = None) -> None:
         """Go on to the last tick, with a checkpoint whenever one is due."""
         simulation = self.assembly.simulation
         model = Rehearsal(simulation)
-        self.recorder.keep = self.folder.keep
+        self.recorder.keep = self._keep
         simulation.watchers.append(self.recorder)
         log = get_log("run")
         while simulation.tick < self.scenario.time.ticks:
+            if simulation.tick in simulation.scheduled:
+                self.checkpoint()  # what waits to be written is called by the words of the earlier policy
             model.step()
             log.info("tick", tick=simulation.tick - 1, user_turns=self.recorder.user_turns)
-            if self.folder.due and simulation.tick < self.scenario.time.ticks:
-                self.checkpoint()
+            if simulation.tick < self.scenario.time.ticks:
+                self._rest()
             if progress is not None:
                 self._tell(progress)
 
@@ -119,6 +123,21 @@ class Production:
         self.folder.drop_checkpoints()
         return finished(self.folder.path)
 
+    def _keep(self, tick: int, turns: Columns, society: Columns) -> None:
+        if self.witness is not None:
+            self.witness(tick, turns, society)
+        self.folder.words = words_of(self.assembly)
+        self.folder.keep(tick, turns, society)
+
+    def _rest(self) -> None:
+        """Write a checkpoint if one is due, and one that stays if this is a tick whose state is kept."""
+        tick, every = self.assembly.simulation.tick, self.manifest.get("keep_checkpoints")
+        stays = every is not None and tick % every == 0
+        if stays or self.folder.due:
+            self.checkpoint()
+        if stays:
+            keep_state(self.folder.path, tick)
+
     def _results(self) -> dict[str, Any]:
         simulation = self.assembly.simulation
         return {
@@ -128,7 +147,8 @@ class Production:
             "user_turns": self.recorder.user_turns,
             "seconds": round(self.meter.wall, 3),
             "finished": now(),
-            "marks": marks(self.scenario, simulation.marks),
+            "coupled": self.manifest["coupled"] or self.assembly.coupled,
+            "marks": marks(self.scenario, simulation.marks, self.manifest.get("forks", ())),
             "resources": self.meter.resources(self.assembly.policy.asked.account, self.recorder.user_turns),
         }
 
@@ -152,19 +172,21 @@ def run(
     progress: Progress | None = None,
     block: int = BLOCK,
     tile: int | None = None,
+    keep_checkpoints: int | None = None,
 ) -> Finished:
     """Rehearse a scenario and keep the run in a folder.
 
     `policy` is a reference such as `greedy-v1` or `model.py:decide`, or the model itself; None takes
-    the scenario's. Nothing is written before scenario, people, world and policy are known to work.
+    the scenario's. With `keep_checkpoints`, the state at every so many ticks stays in the folder, for
+    quick forks. Nothing is written before scenario, people, world and policy are known to work.
     Raises UserError for what the caller can mend, NotCompletedError where the run broke off.
     """
     scenario = with_policy(scenario, policy)
-    path = out if out is not None else RUNS / _run_name(scenario)
+    path = out if out is not None else RUNS / run_name(scenario)
     refuse_used(path)
     given = None if isinstance(policy, str) else policy
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
-    return _complete(_begin(scenario, props, path), progress)
+    return complete(_begin(scenario, props, path, keep_checkpoints), progress)
 
 
 def resume(folder: Path, *, progress: Progress | None = None, policy: object | None = None) -> Finished:
@@ -176,22 +198,24 @@ def resume(folder: Path, *, progress: Progress | None = None, policy: object | N
     manifest = record.manifest
     if manifest.get("status") == "finished":
         return finished(folder)
-    scenario = record.scenario
-    props = recorded_props(record, policy)
-    assembly = assemble(scenario, props)
-    kept = RunFolder(folder, words=_words(assembly))
-    recorder = Recorder(assembly.stage.replicas)
-    meter = Meter()
-    found = kept.latest_checkpoint()
+    assembly = rebuilt(record, policy)
+    manifest["status"] = "running"
+    return complete(continued(record.scenario, assembly, RunFolder(folder), manifest), progress)
+
+
+def continued(
+    scenario: Scenario, assembly: Assembly, folder: RunFolder, manifest: dict[str, Any]
+) -> Production:
+    """Return a run that goes on from the last checkpoint in its folder, or from the first tick."""
+    recorder, meter = Recorder(assembly.stage.replicas), Meter()
+    found = folder.latest_checkpoint()
     if found is not None:
         tick, state = found
         assembly.simulation.restore(state, tick)
         recorder.links = np.asarray(state["record/links"], dtype=np.uint8)
         recorder.user_turns = int(state["record/user_turns"][0])
         meter = Meter(*(float(x) for x in state["record/spent"]))
-    manifest["status"] = "running"
-    production = Production(scenario, assembly, kept, recorder, manifest, meter, props.data)
-    return _complete(production, progress)
+    return Production(scenario, assembly, folder, recorder, manifest, meter)
 
 
 def finished(folder: Path) -> Finished:
@@ -220,28 +244,12 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
     return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
 
 
-def recorded_props(record: RunRecord, policy: object | None = None) -> Props:
-    """Return what a recorded run was built with; raises UserError where an input is gone or changed."""
-    manifest = record.manifest
-    if policy is None and manifest["policy"].get("given_as_object"):
-        problem = f"the policy of {str(record.folder)!r} was given as a Python object."
-        raise UserError(problem, "Give it again: `policy=…` in Python.")
-    for name, digest in manifest["inputs"].items():
-        if file_digest(Path(name)) != digest:
-            problem = f"{name!r} has changed since the run was made."
-            raise UserError(problem, "Bring the old file back, or run the scenario again.")
-    data = manifest.get("data")
-    return Props(
-        policy=policy,
-        data=Path(data) if data else None,
-        trust=manifest["policy"].get("trusted", False),
-        tile=manifest["tile"],
-    )
-
-
-def marks(scenario: Scenario, drifts: list[tuple[int, str]]) -> list[dict[str, Any]]:
+def marks(
+    scenario: Scenario, drifts: list[tuple[int, str]], forks: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """Return everything that was scheduled to happen, with its tick, for pictures and alarms."""
     found = [{"tick": tick, "kind": "drift", "note": note} for tick, note in drifts]
+    found += [{"tick": fork["tick"], "kind": "fork", "note": fork["note"]} for fork in forks]
     found += [
         {"tick": spec.start, "kind": kind, "note": spec.note or f"{kind} from tick {spec.start}"}
         for kind, specs in (("latency", scenario.latency), ("fault", scenario.faults))
@@ -251,26 +259,33 @@ def marks(scenario: Scenario, drifts: list[tuple[int, str]]) -> list[dict[str, A
     return sorted(found, key=lambda mark: (mark["tick"], mark["kind"]))
 
 
-def _begin(scenario: Scenario, props: Props, path: Path) -> Production:
+def _begin(scenario: Scenario, props: Props, path: Path, keep_checkpoints: int | None) -> Production:
     meter = Meter()
     assembly = assemble(scenario, props)
     check(scenario.criteria, assembly.stage.groups)
-    manifest = _first_manifest(scenario, props, assembly, path)
+    manifest = first_manifest(scenario, props, assembly, path) | _kept(keep_checkpoints)
     folder = RunFolder.create(path, to_yaml(scenario), manifest)
-    folder.words = _words(assembly)
-    recorder = Recorder(assembly.stage.replicas)
-    return Production(scenario, assembly, folder, recorder, manifest, meter, props.data)
+    return Production(scenario, assembly, folder, Recorder(assembly.stage.replicas), manifest, meter)
 
 
-def _complete(production: Production, progress: Progress | None) -> Finished:
+def _kept(every: int | None) -> dict[str, int]:
+    if every is not None and every < 1:
+        problem = f"checkpoints are to be kept every {every} ticks."
+        raise UserError(problem, "Give a whole number from 1.")
+    return {} if every is None else {"keep_checkpoints": every}
+
+
+def complete(production: Production, progress: Progress | None) -> Finished:
+    """Play a run to its end, judge it and write its report."""
     with log_to(production.folder.path / LOG):
         production.play(progress)
         return production.finish()
 
 
-def _first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: Path) -> dict[str, Any]:
+def first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: Path) -> dict[str, Any]:
+    """Return the manifest of a run that is about to begin; its policy is the one that it ends with."""
     files = inputs(scenario, props.data)
-    policy = assembly.policy
+    policy = last_policy(assembly)
     return {
         "schema_version": SCHEMA_VERSION,
         "run": path.name,
@@ -285,7 +300,7 @@ def _first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: 
         "replicas": scenario.replicas,
         "users": scenario.people.count,
         "coupled": assembly.coupled,
-        "tile": assembly.policy.asked.tile,
+        "tile": policy.asked.tile,
         "items": list(assembly.stage.items),
         "groups": list(assembly.stage.groups),
         "features": list(assembly.stage.features),
@@ -305,10 +320,7 @@ def _first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: 
     }
 
 
-def _words(assembly: Assembly) -> Mapping[str, tuple[str, ...]]:
-    return {"rationale": tuple(assembly.policy.rationales), "guard": tuple(assembly.policy.guards)}
-
-
-def _run_name(scenario: Scenario) -> str:
+def run_name(scenario: Scenario) -> str:
+    """Return a name for the folder of a run that was given none."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return f"{scenario.name}-{stamp}-{secrets.token_hex(2)}"

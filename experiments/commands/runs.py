@@ -19,7 +19,7 @@ from rehearse.experiments.commands.options import (
     Trust,
     Users,
 )
-from rehearse.experiments.commands.printing import lines_of, print_json, stdout_for_us
+from rehearse.experiments.commands.printing import lines_of, print_json, stdout_for_us, whole
 from rehearse.experiments.commands.progress import Bar
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new folder for the run. Default: runs/NAME-TIME.")
     ] = None,
+    keep_checkpoints: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Keep the state at every N ticks, for quick forks (`rehearse fork`)."),
+    ] = None,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -65,8 +69,43 @@ def run(
     from rehearse.scenario.load import load
 
     found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
+    every = None if keep_checkpoints is None else whole("--keep-checkpoints", keep_checkpoints)
     with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
-        finished = running.run(found, policy=policy, data=data, out=out, trust=trust, progress=bar)
+        finished = running.run(
+            found, policy=policy, data=data, out=out, trust=trust, progress=bar, keep_checkpoints=every
+        )
+    return _told(finished, as_json=as_json, quiet=quiet)
+
+
+def fork(
+    folder: Folder,
+    *,
+    tick: Annotated[
+        str, typer.Option(metavar="N", help="From the start of which tick on something is changed.")
+    ],
+    sets: Sets = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="REF", help="Another model from that tick on, as in `rehearse run`.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder for the fork. Default: runs/NAME-TIME.")
+    ] = None,
+    as_json: AsJson = False,
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> int:
+    """Go on with a run from some tick under changed conditions, as the counterfactual of a society.
+
+    The fork is a run of its own with a record, a verdict and a report; `rehearse compare RUN FORK` tells
+    what the change did. What came before the tick is lived again and is the same, bit for bit.
+    """
+    from rehearse.experiments import forking
+
+    at = whole("--tick", tick)
+    with stdout_for_us(), Bar(f"{folder.name} from {at}", quiet=quiet) as bar:
+        finished = forking.fork(
+            folder, at, sets=sets or (), policy=policy, out=out, trust=trust, progress=bar
+        )
     return _told(finished, as_json=as_json, quiet=quiet)
 
 

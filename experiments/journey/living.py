@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rehearse.contract import End, Exchange, Fault, Intent, Users
-from rehearse.experiments.build import Assembly, Override, assemble
+from rehearse.experiments.build import Assembly, Override
 from rehearse.experiments.journey.story import Friend, Goal, Influenced, Life, Memory, Moment
-from rehearse.experiments.running import recorded_props
+from rehearse.experiments.rebuilding import rebuilt, words_of
 from rehearse.record.recorder import columns_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _Watcher:
 
     person: User
     influences: tuple[Influence, ...]
-    words: dict[str, tuple[str, ...]]
+    assembly: Assembly
     rows: list[Row] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     _values: dict[str, Any] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class _Watcher:
         at = np.flatnonzero(exchange.turn.rows == self.person.row)
         if at.size:
             row = {name: column[at[0]].item() for name, column in columns_of(exchange).items()}
-            self.rows.append(row | {name: words[row[name]] for name, words in self.words.items()})
+            self.rows.append(row | {name: words[row[name]] for name, words in _words(self.assembly).items()})
 
     def on_tick(self, tick: int, users: Users) -> None:
         """Keep how the tick left the person."""
@@ -121,14 +121,13 @@ def live(
     """
     from rehearse.agents.model import Rehearsal
 
-    props = replace(recorded_props(record, policy), replicas=[replica], override=override)
-    if not record.manifest.get("coupled", True):
-        props = replace(props, only=np.array([user], dtype=np.int64))
-    assembly = assemble(record.scenario, props)
+    alone = not record.manifest.get("coupled", True)
+    only = np.array([user], dtype=np.int64) if alone else None
+    assembly = rebuilt(record, policy, replicas=[replica], only=only, override=override)
     simulation = assembly.simulation
     model = Rehearsal(simulation)
     person = model.user(user, replica)
-    watcher = _Watcher(person, record.scenario.people.society.influences, _words(assembly))
+    watcher = _Watcher(person, record.scenario.people.society.influences, assembly)
     simulation.users = Overheard(simulation.users, watcher)
     simulation.watchers.append(watcher)
     start = _moment(person, -1, ())
@@ -144,8 +143,7 @@ def _play(model: Rehearsal) -> None:
 
 def _words(assembly: Assembly) -> dict[str, tuple[str, ...]]:
     # Code -1 is "none": as an index it finds the last word, so that is the empty one.
-    policy = assembly.policy
-    return {**_CODES, "rationale": (*policy.rationales, ""), "guard": (*policy.guards, "")}
+    return {**_CODES, **{name: (*words, "") for name, words in words_of(assembly).items()}}
 
 
 def _column(what: str) -> str:

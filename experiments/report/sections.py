@@ -22,6 +22,7 @@ MAX_LETTERED = 12
 """More marks of a kind than this are summed up in a sentence instead of drawn one by one."""
 KINDS = {
     "drift": "the world changed",
+    "fork": "the fork",
     "fault": "faults",
     "latency": "latency",
     "learn": "the model learned",

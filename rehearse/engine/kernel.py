@@ -9,7 +9,7 @@ for any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -59,18 +59,26 @@ class Simulation:
     watchers: list[Watcher] = field(default_factory=list)
     marks: list[tuple[int, str]] = field(default_factory=list)
     """What changed in the world so far: the tick and a sentence."""
+    scheduled: dict[int, Callable[[Simulation], None]] = field(default_factory=dict)
+    """What becomes of the simulation with the start of a tick, where a run forked off from another."""
     notebook: Notebook | None = None
 
     def __post_init__(self) -> None:
         """Take notes for a policy that learns."""
         keep_memory()
-        if isinstance(self.policy, Learner):
+        self.meet(self.policy)
+
+    def meet(self, policy: Policy) -> None:
+        """Go on with this policy, taking notes for it if it learns."""
+        self.watchers = [watcher for watcher in self.watchers if watcher is not self.notebook]
+        self.policy, self.notebook = policy, None
+        if isinstance(policy, Learner):
             self.notebook = Notebook()
             self.watchers.append(self.notebook)
 
     def advance(self) -> None:
         """Let one tick pass: drift, sessions, influence, life, learning."""
-        self.marks += [(self.tick, sentence) for sentence in self.world.drift(self.tick)]
+        self._begin(self.tick)
         for rows in self._blocks(self.users.open(self.tick)):
             self._hold_session(rows)
         self.users.socialise(self.tick)
@@ -94,10 +102,14 @@ class Simulation:
         for name, array in _under(state, "people").items():
             self.users.columns[name] = array
         for past in range(tick):
-            self.marks += [(past, sentence) for sentence in self.world.drift(past)]
+            self._begin(past)
         self.world.restore(_under(state, "world"))
         if isinstance(self.policy, Remembers):
             self.policy.restore(_under(state, "policy"))
+
+    def _begin(self, tick: int) -> None:
+        self.scheduled.get(tick, _as_it_was)(self)
+        self.marks += [(tick, sentence) for sentence in self.world.drift(tick)]
 
     def _blocks(self, rows: Rows) -> Iterator[Rows]:
         together = self.world.coupled or getattr(self.policy, "coupled", False)
@@ -171,6 +183,10 @@ class Simulation:
             turn=0,
             chance=self.chance,
         )
+
+
+def _as_it_was(simulation: Simulation) -> None:
+    """Change nothing."""
 
 
 def _felt(people: Columns, rows: Rows) -> dict[str, Singles]:

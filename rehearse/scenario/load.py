@@ -12,14 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from rehearse.errors import NotFoundError, ScenarioError, did_you_mean
-from rehearse.scenario.document import MAX_BYTES, Node, parse, parse_value
+from rehearse.scenario.document import MAX_BYTES, Node, Place, node_of, parse, parse_value
 from rehearse.scenario.edit import NOWHERE, edited, merged, put
 from rehearse.scenario.model import Scenario
 from rehearse.scenario.references import with_files
 from rehearse.scenario.resolved import digest, from_yaml, to_yaml
 from rehearse.scenario.wrong import check
 
-__all__ = ["Listed", "catalogue", "digest", "from_yaml", "load", "to_yaml"]
+__all__ = ["Listed", "amended", "catalogue", "digest", "from_yaml", "load", "to_yaml"]
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 OPTIONS = {"people.count": "--users", "time.ticks": "--ticks", "seed": "--seed", "replicas": "--replicas"}
@@ -54,6 +54,13 @@ def load(
     for (path, option), value in zip(OPTIONS.items(), (users, ticks, seed, replicas), strict=True):
         if value is not None:
             tree = put(tree, path.split("."), parse_value(str(value), f"{option} {value}"))
+    tree = with_files(tree, Path.cwd(), confined=False)
+    return check(Scenario, tree.plain(), tree=tree)
+
+
+def amended(scenario: Scenario, sets: Sequence[str]) -> Scenario:
+    """Return a scenario with edits (`key=value`) made to it; raises ScenarioError for what is wrong."""
+    tree = edited(node_of(scenario.model_dump(mode="json"), Place("")), sets)
     tree = with_files(tree, Path.cwd(), confined=False)
     return check(Scenario, tree.plain(), tree=tree)
 
