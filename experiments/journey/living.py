@@ -72,6 +72,7 @@ class _Watcher:
         at = np.flatnonzero(exchange.turn.rows == self.person.row)
         if at.size:
             row = {name: column[at[0]].item() for name, column in columns_of(exchange).items()}
+            row["turn"] = exchange.turn.turn
             self.rows.append(row | {name: words[row[name]] for name, words in _words(self.assembly).items()})
 
     def on_tick(self, tick: int, users: Users) -> None:
