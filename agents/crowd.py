@@ -123,6 +123,7 @@ class Crowd:
         self._life = Lifecycle(people, self.columns, chance)
         self._goals = Goals(self.agenda, self.columns, chance)
         self._goals.begin(np.arange(self.columns.length), 0)
+        measures.begin(people.society.emergence, self.columns, ties)
         self._chance = chance
         self._by_adoption = "adopted" in drawn
         self._offer: Offer | None = None
@@ -230,12 +231,14 @@ class Crowd:
         if self.ties is not None:
             self._catch_goals(self.ties, tick)
         self.columns["goal_just_met"][:] = NOTHING
+        measures.note_adoptions(self.people.society.emergence, self.columns, self.ties, tick)
 
     def summary(self) -> dict[str, Floats]:
         """Return measures of the society now, each of shape (replicas,)."""
         count = len(self.replicas)
         ties = None if self.ties is None else self._life.ties(self.ties)
-        return measures.summary(self.columns, count, ties) | self._life.census(count)
+        found = measures.summary(self.columns, count, ties, self.people.society.emergence)
+        return found | self._life.census(count)
 
     def _come(self, piece: slice, tick: int) -> Rows:
         columns, mind, behaviour = self.columns, self.people.memory, self.people.behaviour

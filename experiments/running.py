@@ -19,6 +19,7 @@ from rehearse.experiments.build import Assembly, Props, assemble
 from rehearse.experiments.folder import RunFolder, keep_state, refuse_used
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
 from rehearse.experiments.metrics import check
+from rehearse.experiments.metrics.consumption import add_courses
 from rehearse.experiments.rebuilding import last_policy, rebuilt, words_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.society import sample_of_ties, table_of_users
@@ -110,6 +111,8 @@ class Production:
         simulation = self.assembly.simulation
         table, words = table_of_users(simulation, self.scenario)
         self.folder.close(table, words)
+        if "consumption" in self.scenario.people.society.emergence.measures:
+            add_courses(self.folder.path)
         ties = sample_of_ties(simulation)
         if ties is not None:
             write_table(self.folder.path / TIES, ties)

@@ -1,7 +1,8 @@
 """The metrics that Rehearse knows, and how they are found by name.
 
-A name is one of METRICS, or `gap:` and one of those that can be taken of a group, or that of a
-plug-in (a factory without arguments in the entry-point group `rehearse.checks` returns a Metric).
+A name is one of METRICS, or `gap:` and one of those that can be taken of a group, or a measure of
+opinions and the column that is taken for one (`echo:trust`), or that of a plug-in (a factory without
+arguments in the entry-point group `rehearse.checks` returns a Metric).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import society
+from rehearse.experiments.metrics import emergence, society
 from rehearse.experiments.metrics.base import (
     Cases,
     Gap,
@@ -264,14 +265,32 @@ _ALL = (
         ),
     ),
     Metric(
-        name="polarisation",
-        scale="index",
+        name="homogeneity:choices",
+        scale="level",
         better="lower",
-        meaning="How far opinions lay apart at the end of the run, as the society measures it.",
-        phrase="The polarisation of opinions at the end was {}",
-        measure=Society(society.polarisation, by_part=False),
-        needs=("polarisation",),
+        meaning="How alike what two people took is: mean Jaccard overlap of their sets of items.",
+        phrase="What two people took overlapped by {} on average",
+        measure=Society(society.homogeneity_of_choices),
     ),
+    Metric(
+        name="herfindahl",
+        scale="level",
+        better="lower",
+        meaning="How far choices fell on few items, as a Herfindahl index: 1 over so many equal ones.",
+        phrase="The Herfindahl index of choices over items was {}",
+        measure=Society(society.herfindahl_of_choices),
+        plain="Herfindahl index",
+    ),
+    Metric(
+        name="top_share",
+        scale="share",
+        better="lower",
+        meaning="The share of choices that fell on the 1 % of items that were taken most.",
+        phrase="{} choices fell on the 1 % of items taken most",
+        measure=Society(society.top_share_of_choices),
+        plain="share of the top 1 % of items",
+    ),
+    *emergence.METRICS,
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 """Every metric by name, in the order of reports."""
@@ -285,6 +304,9 @@ def find(name: str) -> Metric:
         return METRICS[name]
     if name.startswith(GAP):
         return _gap(find(name.removeprefix(GAP)))
+    followed = emergence.of_column(name)
+    if followed is not None:
+        return followed
     plugged = entries("checks")
     if name in plugged:
         metric: Metric = plugged[name].load()()

@@ -1,4 +1,4 @@
-"""Measures of a whole society: drift, concentration, likeness, polarisation. One value a replica."""
+"""Measures of a whole society: drift, concentration, likeness. One value a replica."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Columns
 from rehearse.experiments.metrics.base import Floats, Part, Readable, turns_of
+from rehearse.experiments.metrics.consumption import (
+    SAMPLED,
+    gini,
+    herfindahl,
+    mean_overlap,
+    sampled_people,
+    top_share,
+)
 
 Ints = NDArray[np.int64]
 SPARSE = 10
 """Kinds that were seen fewer times than this in both windows together are put into one."""
-SAMPLED = 200
-"""People of each replica whose sets of items are compared, pair by pair."""
 BANDS = 10
 """Satisfaction is told apart in so many bands."""
 
@@ -41,28 +47,6 @@ def jensen_shannon(before: Floats, after: Floats) -> float:
     p, q = before / before.sum(), after / after.sum()
     middle = (p + q) / 2.0
     return float((_information(p, middle) + _information(q, middle)) / 2.0)
-
-
-def gini(counts: Floats) -> float:
-    """Return the Gini coefficient of counts: 0 when all are equal, (n − 1) / n when one has all."""
-    ordered = np.sort(counts)
-    n, whole = len(ordered), float(ordered.sum())
-    if whole <= 0.0:
-        return float("nan")
-    ranks = np.arange(1, n + 1)
-    return float(((2 * ranks - n - 1) * ordered).sum() / (n * whole))
-
-
-def mean_overlap(shown: NDArray[np.bool_]) -> float:
-    """Return the mean Jaccard overlap of all pairs of rows: people by items, True where shown."""
-    sets = shown[shown.any(axis=1)].astype(np.float64)
-    if len(sets) < 2:
-        return float("nan")
-    common = sets @ sets.T
-    sizes = sets.sum(axis=1)
-    pairs = np.triu_indices(len(sets), 1)
-    overlap = common / (sizes[:, None] + sizes[None, :] - common)
-    return float(overlap[pairs].mean())
 
 
 def first_quarter(ticks: int) -> int:
@@ -93,50 +77,54 @@ def outcome_kind() -> str:
 
 def concentration(record: Readable, part: Part | None = None) -> Mapping[int, float]:
     """Return the Gini coefficient of choices over all items that the world has."""
+    return _of_choices(record, part, gini)
+
+
+def herfindahl_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the Herfindahl index of choices over items."""
+    return _of_choices(record, part, herfindahl)
+
+
+def top_share_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the share of choices that fell on the 1 % of the items that were taken most."""
+    return _of_choices(record, part, top_share)
+
+
+def homogeneity(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the mean Jaccard overlap of what two people were shown over the run, of `sampled_people`."""
+    slates = [n for n in record.query("SELECT * FROM turns LIMIT 0") if n.startswith("slate_")]
+    return _overlap(record, part, f"unnest([{', '.join(['action', *slates])}])")
+
+
+def homogeneity_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the mean Jaccard overlap of what two people took over the run, of `sampled_people`."""
+    return _overlap(record, part, "choice")
+
+
+def _of_choices(record: Readable, part: Part | None, measure: Callable[[Floats], Floats]) -> dict[int, float]:
     found = record.query(
         f"""SELECT replica, choice AS kind, count(*) AS n FROM {turns_of(part)}
         WHERE choice >= 0 GROUP BY ALL ORDER BY ALL"""
     )
     items = len(record.manifest["items"])
-    return _each(found, lambda rows: gini(_counts(found, rows, items)))
+    return _each(found, lambda rows: float(measure(_counts(found, rows, items))))
 
 
-def homogeneity(record: Readable, part: Part | None = None) -> Mapping[int, float]:
-    """Return the mean Jaccard overlap of what two people were shown over the run.
-
-    The SAMPLED people of each replica with the smallest scrambled ids are compared: the same ones
-    in every run, whatever the model.
-    """
-    slates = [n for n in record.query("SELECT * FROM turns LIMIT 0") if n.startswith("slate_")]
-    places = ", ".join(["action", *slates])
+def _overlap(record: Readable, part: Part | None, kind: str) -> dict[int, float]:
     found = record.query(
-        f"""WITH who AS (SELECT DISTINCT replica, "user" FROM {turns_of(part)} WHERE action >= 0),
-        sampled AS (SELECT replica, "user", row_number() OVER (PARTITION BY replica ORDER BY
-          ("user" * 2654435761 + replica * 40503) % 4294967296, "user") - 1 AS place FROM who
-          QUALIFY place < {SAMPLED})
-        SELECT DISTINCT replica, place, kind FROM (
-          SELECT t.replica, sampled.place, unnest([{places}]) AS kind
-          FROM turns t JOIN sampled ON t.replica = sampled.replica AND t."user" = sampled."user")
+        f"""SELECT DISTINCT replica, place, kind FROM (
+          SELECT t.replica, sampled.place, {kind} AS kind FROM turns t
+          JOIN ({sampled_people(part)}) sampled ON t.replica = sampled.replica AND t."user" = sampled."user")
         WHERE kind >= 0 ORDER BY ALL"""
     )
     items = len(record.manifest["items"])
 
     def overlap(rows: Ints) -> float:
-        shown = np.zeros((SAMPLED, items), dtype=np.bool_)
-        shown[_whole(found, "place")[rows], _whole(found, "kind")[rows]] = True
-        return mean_overlap(shown)
+        sets = np.zeros((SAMPLED, items), dtype=np.bool_)
+        sets[_whole(found, "place")[rows], _whole(found, "kind")[rows]] = True
+        return mean_overlap(sets)
 
     return _each(found, overlap)
-
-
-def polarisation(record: Readable, part: Part | None = None) -> Mapping[int, float]:
-    """Return the polarisation that the people's summary gave at the last tick; it is of everybody."""
-    del part
-    found = record.query(
-        """SELECT replica, polarisation AS value FROM ticks
-        WHERE tick = (SELECT max(tick) FROM ticks) ORDER BY ALL"""
-    )
-    return dict(zip(_whole(found, "replica").tolist(), found.numbers("value").tolist(), strict=True))
 
 
 def _drift(record: Readable, part: Part | None, kind: str, where: str) -> Mapping[int, float]:

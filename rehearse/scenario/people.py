@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict
+from rehearse.scenario.emergence import Emergence
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
 
 
@@ -330,6 +331,7 @@ class Society(Strict):
     influences: tuple[Influence, ...] = ()
     order: Literal["synchronous", "sequential"] = "synchronous"
     """`synchronous`: all look, then all move; `sequential`: one after another, in a drawn order."""
+    emergence: Emergence = Emergence()
 
 
 class People(Strict):

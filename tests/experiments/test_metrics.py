@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from rehearse.chance import Chance
 from rehearse.errors import ScenarioError
 from rehearse.experiments.metrics import METRICS, Measures, Part, check, find, series
+from rehearse.experiments.metrics.consumption import gini, mean_overlap
+from rehearse.experiments.metrics.emergence import at_end
 from rehearse.experiments.metrics.society import (
     action_drift,
     concentration,
-    gini,
     homogeneity,
     jensen_shannon,
-    mean_overlap,
-    polarisation,
     psi,
 )
 from rehearse.scenario.model import Criterion
@@ -241,7 +240,7 @@ def test_homogeneity_looks_at_whole_slates():
 def test_polarisation_is_that_of_the_last_tick():
     """The society's own measure is taken at the end."""
     made = maker.sessions_of_one_turn(goal=True, replicas=2, count=2, ticks=5)
-    assert polarisation(made) == {0: 0.04, 1: 0.04}
+    assert at_end("polarisation")(made) == {0: 0.04, 1: 0.04}
 
 
 def test_psi_of_a_known_shift():

@@ -1,0 +1,179 @@
+"""Metrics of what emerges: the society's own measures at the last tick, and how choices came to lie.
+
+A measure of opinions is followed for `opinion` and for every other column of people that the
+scenario names: `echo`, `echo:trust`. What each of them means stands in `rehearse.agents.emergence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from rehearse.experiments.metrics.base import Better, Cases, Metric, Part, Readable, Scale, Society
+
+OPINION = "opinion"
+
+
+def at_end(column: str) -> Callable[[Readable, Part | None], Mapping[int, float]]:
+    """Return the measure that reads a column of ticks at the last tick; it is of everybody."""
+
+    def measure(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+        del part
+        found = record.query(
+            f"""SELECT replica, "{column}" AS value FROM ticks
+            WHERE tick = (SELECT max(tick) FROM ticks) ORDER BY ALL"""
+        )
+        replicas = np.asarray(found["replica"], dtype=np.int64).tolist()
+        return dict(zip(replicas, found.numbers("value").tolist(), strict=True))
+
+    return measure
+
+
+def _at_end(
+    name: str, scale: Scale, better: Better, meaning: str, phrase: str, cases: Cases | None = None
+) -> Metric:
+    return Metric(
+        name=name,
+        scale=scale,
+        better=better,
+        meaning=meaning,
+        phrase=phrase,
+        measure=Society(at_end(name), by_part=False),
+        needs=(name,),
+        cases=cases,
+    )
+
+
+_OF_OPINIONS = (
+    _at_end(
+        "polarisation",
+        "index",
+        "lower",
+        "How far opinions lay apart at the end: four times their variance, 0 agreement, 1 two camps.",
+        "The polarisation of opinions at the end was {}",
+    ),
+    _at_end(
+        "bimodality",
+        "level",
+        "lower",
+        "Whether opinions fell into two camps at the end: Sarle's coefficient, above .56 if so.",
+        "The bimodality of opinions at the end was {}",
+    ),
+    _at_end(
+        "clusters",
+        "amount",
+        "lower",
+        "How many clusters of opinions there were at the end, single people included.",
+        "There were {} clusters of opinions at the end",
+    ),
+    _at_end(
+        "major_clusters",
+        "amount",
+        "lower",
+        "How many clusters of opinions held at least 5 % of the people at the end.",
+        "There were {} clusters of opinions with 5 % of the people or more at the end",
+    ),
+    _at_end(
+        "largest_cluster",
+        "share",
+        "higher",
+        "The share of people who were in the largest cluster of opinions at the end.",
+        "{} people were in the largest cluster of opinions at the end",
+    ),
+    _at_end(
+        "echo",
+        "share",
+        "lower",
+        "The share of ties that joined people of one opinion group at the end.",
+        "{} ties joined people of one opinion group at the end",
+    ),
+    _at_end(
+        "echo_by_chance",
+        "share",
+        "lower",
+        "The share of ties that would join people of one opinion group if they were tied blindly.",
+        "{} ties would have joined people of one opinion group by chance",
+    ),
+    _at_end(
+        "assortativity",
+        "index",
+        "lower",
+        "How alike the opinions of friends were at the end: their correlation over ties.",
+        "The opinions of friends correlated at {} at the end",
+    ),
+)
+_OF_SOCIETY = (
+    _at_end(
+        "segregation",
+        "index",
+        "lower",
+        "How far ties stayed inside groups at the end: Newman's coefficient, 0 as by chance, 1 all.",
+        "The segregation of groups at the end was {}",
+    ),
+    _at_end(
+        "same_group_friends",
+        "share",
+        "lower",
+        "The share of a person's friends who were of the same group at the end, on average.",
+        "{} friends were of the same group as the person at the end",
+    ),
+    _at_end(
+        "cascades",
+        "amount",
+        "higher",
+        "How many cascades of adoption began, single adopters included.",
+        "There were {} cascades of adoption",
+    ),
+    _at_end(
+        "cascade_size",
+        "amount",
+        "higher",
+        "How many people adopted in a cascade, on average.",
+        "A cascade of adoption had {} people on average",
+    ),
+    _at_end(
+        "largest_cascade",
+        "amount",
+        "higher",
+        "How many people adopted in the largest cascade.",
+        "The largest cascade of adoption had {} people",
+    ),
+    _at_end(
+        "cascade_depth",
+        "amount",
+        "higher",
+        "How many steps the largest cascade went from its first adopter.",
+        "The largest cascade went {} steps from its first adopter",
+    ),
+    _at_end(
+        "structural_virality",
+        "amount",
+        "higher",
+        "The mean distance between two people of the largest cascade: 2 for a broadcast, more for chains.",
+        "The structural virality of the largest cascade was {}",
+    ),
+)
+METRICS = (*_OF_OPINIONS, *_OF_SOCIETY)
+"""Measures of the society by themselves, those of opinions for `opinion`."""
+_BY_NAME = {metric.name: metric for metric in _OF_OPINIONS}
+
+
+def of_column(name: str) -> Metric | None:
+    """Return a measure of opinions taken of another column, `echo:trust`; None for any other name."""
+    measured, colon, column = name.partition(":")
+    if not colon or measured not in _BY_NAME or not column.isidentifier():
+        return None
+    if column == OPINION:
+        return _BY_NAME[measured]
+    metric = _BY_NAME[measured]
+    kept = f"{measured}_of_{column}"
+    return replace(
+        metric,
+        name=name,
+        meaning=f"The same of {column}: {metric.meaning[0].lower()}{metric.meaning[1:]}",
+        phrase=metric.phrase.replace("opinions", column).replace("opinion", column),
+        measure=Society(at_end(kept), by_part=False),
+        needs=(kept,),
+    )
