@@ -61,9 +61,8 @@ wheel: $(WHEEL)  ## build the wheel in dist/ (from the source distribution, whic
 science: $(VENV)/.rehearse $(VENV)/.tools  ## only the tests against published and independent results
 	OPENBLAS_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/pytest -m science $(ARGS)
 
-bench: $(VENV)/.rehearse $(VENV)/.tools  ## measure speed and memory; takes some minutes
-	@for script in benchmarks/*.py; do \
-	    echo "== $$script"; OPENBLAS_NUM_THREADS=1 $(BIN)/python $$script || exit 1; done
+bench: $(VENV)/.rehearse $(VENV)/.tools  ## measure speed and memory, rewrite docs/performance.md (20 minutes)
+	OPENBLAS_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python benchmarks/bench.py --peers $(ARGS)
 
 clean:  ## remove environments, builds and caches; runs stay
 	rm -rf .venv .venv-* dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,91 @@
+"""Measuring in processes of their own: one script, one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SHOWN = ("numpy", "scipy", "numba", "pyarrow", "mesa", "duckdb", "ray")
+"""Libraries whose versions are told with the figures."""
+
+
+class NotMeasured(Exception):  # noqa: N818 (it is no error: the figure stays empty, with this as the reason)
+    """Something could not be measured here; the message says why."""
+
+
+def script(
+    name: str,
+    *arguments: object,
+    python: Path | str = sys.executable,
+    limit_s: float = 900.0,
+    answers: bool = True,
+) -> Any:
+    """Run a script of this folder to its end; return what its last line says, read as JSON, if it answers.
+
+    Raises NotMeasured where there is no such script, it takes too long, or it fails.
+    """
+    if not (HERE / name).is_file():
+        problem = f"there is no {name} yet"
+        raise NotMeasured(problem)
+    said = _run([str(python), str(HERE / name), *map(str, arguments)], limit_s)
+    return json.loads(said.splitlines()[-1]) if answers else said
+
+
+def piece(module: str, *, quick: bool = False, limit_s: float = 900.0) -> dict[str, float]:
+    """Run `measure()` of a module of this folder in a process of its own.
+
+    A quick run needs one that can be told so, `measure(quick=True)`; raises NotMeasured as `script` does.
+    """
+    found: dict[str, float] = script("piece.py", module, *(["--quick"] if quick else []), limit_s=limit_s)
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load before": os.getloadavg()[0],
+    } | {name: _version(name) for name in SHOWN}
+
+
+def _run(command: list[str], limit_s: float) -> str:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
+    environment |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+    try:
+        done = subprocess.run(  # noqa: S603 (our own scripts)
+            command, capture_output=True, text=True, timeout=limit_s, env=environment, check=True
+        )
+    except subprocess.TimeoutExpired as error:
+        problem = f"{Path(command[1]).name} took longer than {limit_s:.0f} seconds"
+        raise NotMeasured(problem) from error
+    except subprocess.CalledProcessError as error:
+        said = [line for line in error.stderr.splitlines() if line.strip()] or ["nothing was said"]
+        problem = f"{Path(command[1]).name} failed: {said[-1].strip()[:200]}"
+        raise NotMeasured(problem) from error
+    return done.stdout
+
+
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    if described.is_file():
+        for line in described.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,99 @@
+"""The table of `docs/performance.md`: what was promised, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A figure of latest.json and what it should be."""
+
+    key: str
+    target: float
+    words: str
+    at_least: bool = False
+    digits: int = 2
+
+    def met(self, value: float) -> bool:
+        """Tell whether a figure is as good as promised."""
+        return value >= self.target if self.at_least else value <= self.target
+
+    def row(self, value: float | None, why: str) -> str:
+        """Return the line of the table."""
+        bound = f"{'≥' if self.at_least else '≤'} {self._shown(self.target)}"
+        if value is None:
+            return f"| {self.words} | {bound} | – | not measured: {why} |"
+        verdict = "met" if self.met(value) else "**missed**"
+        return f"| {self.words} | {bound} | {self._shown(value)} | {verdict} |"
+
+    def _shown(self, value: float) -> str:
+        return f"{value:,.{self.digits}f}" if value < 1000 else f"{value:,.0f}"
+
+
+PROMISES = (
+    Promise("overhead_w_100k", 1.4, "Whole run ÷ bare decision model, 100,000 users"),
+    Promise("overhead_w_1m", 1.4, "Whole run ÷ bare decision model, 1,000,000 users"),
+    Promise(
+        "cheap_turns_per_cpu_s", 2.5e6, "User turns a CPU second with the cheap model, all recorded", True, 0
+    ),
+    Promise("x_mesa_objects", 50, "Times the rate of plain Mesa objects (cheap model)", True, 1),
+    Promise("x_mesa_frames", 4, "Times the rate of mesa-frames (cheap model)", True, 1),
+    Promise("x_trecs", 300, "Times the rate of T-RECS, content filtering", True, 0),
+    Promise("x_recsim", 150, "Times the rate of RecSim, interest evolution", True, 0),
+    Promise("scale_1m_over_10k", 1.25, "Cost of a user turn at 1,000,000 users ÷ at 10,000"),
+    Promise("bytes_per_user", 300, "Bytes a user before the first tick, ties included, tastes not", digits=0),
+    Promise("influence_over_csr", 1.5, "A tick of influence, 1,000,000 people ÷ bare CSR product"),
+    Promise("handles_over_mesa", 1.0, "Scalar behaviour through handles ÷ plain Mesa objects (time)"),
+    Promise("shards2_over_two_copies", 0.9, "Two shards ÷ two independent copies (rate)", at_least=True),
+)
+KEYS = tuple(promise.key for promise in PROMISES)
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """Return the table in Markdown."""
+    head = "| What | Target | Measured | |\n|---|---|---|---|"
+    notes = found.get("notes", {})
+    rows = [p.row(found.get(p.key), notes.get(p.key, "no reason given")) for p in PROMISES]
+    return "\n".join([head, *rows])
+
+
+def where_it_goes(found: Mapping[str, Any]) -> str:
+    """Return the table of phases in Markdown."""
+    phases: Mapping[str, Mapping[str, float]] = found.get("measured", {}).get("phases", {})
+    if not phases:
+        return "Where the time goes was not measured in this run."
+    names = list(dict.fromkeys(name for each in phases.values() for name in each))
+    head = ["| ns a user turn | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    rows = [
+        f"| {arm} | " + " | ".join(f"{each[n]:,.0f}" if n in each else "" for n in names) + " |"
+        for arm, each in phases.items()
+    ]
+    return "\n".join(head + rows)
+
+
+def measured_on(found: Mapping[str, Any]) -> str:
+    """Return the sentence that says when and on what it was measured."""
+    on = found["machine"]
+    libraries = ", ".join(
+        f"{name} {on[name]}" for name in ("numpy", "scipy", "numba", "pyarrow", "mesa") if on.get(name)
+    )
+    where = f"{on['cores']} cores of {on['processor']}, {on['system']}, Python {on['python']}, {libraries}"
+    when = f"Measured {found['date']}, version {found['version']}"
+    return f"{when}, on {where}; load before: {on['load before']:.1f}."
+
+
+def rewritten(page: str, found: Mapping[str, Any]) -> str:
+    """Return the page with what stands between the markers replaced; ValueError where they are not."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        problem = f"the page lacks {BEGIN} or {END}"
+        raise ValueError(problem)
+    parts = (table(found), measured_on(found), where_it_goes(found))
+    middle = "\n\n".join(parts)
+    return f"{before}{BEGIN}\n{middle}\n{END}{after}"

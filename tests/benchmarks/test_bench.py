@@ -1,0 +1,106 @@
+"""The benchmark: it runs, says what it could not measure, and shows a miss as a miss."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+
+pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks are not shipped with the package")
+
+
+@pytest.fixture
+def performance(monkeypatch):
+    """Return the module that writes the table."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import performance
+
+    return performance
+
+
+def found(**keys):
+    """Return what a run found: all promises kept unless told otherwise."""
+    machine = {"cores": 2, "processor": "one", "system": "Linux", "python": "3.11", "load before": 0.1}
+    return {"notes": {}, "date": "today", "version": "1", "machine": machine, "measured": {}} | keys
+
+
+def run(script, *arguments):
+    """Run a benchmark as `make bench` does."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+
+
+def test_a_figure_beyond_its_target_is_shown_as_missed(performance):
+    """The table calls a ratio above 1.4 missed, and one below met."""
+    table = performance.table(found(overhead_w_100k=1.41, overhead_w_1m=1.39))
+    assert "| ≤ 1.40 | 1.41 | **missed** |" in table
+    assert "| ≤ 1.40 | 1.39 | met |" in table
+
+
+def test_a_rate_below_its_target_is_shown_as_missed(performance):
+    """Where more is better the comparison turns round."""
+    table = performance.table(found(x_mesa_objects=49.9, x_recsim=150.0))
+    assert "| ≥ 50.0 | 49.9 | **missed** |" in table
+    assert "| ≥ 150 | 150 | met |" in table
+
+
+def test_what_could_not_be_measured_stands_there_with_its_reason(performance):
+    """A peer that is not installed is no figure, and the table says why."""
+    table = performance.table(found(x_trecs=None, notes={"x_trecs": "it needs Python 3.8"}))
+    assert "| – | not measured: it needs Python 3.8 |" in table
+
+
+def test_only_what_stands_between_the_markers_is_rewritten(performance):
+    """The words of the page stay."""
+    page = f"before\n{performance.BEGIN}\nold\n{performance.END}\nafter\n"
+    written = performance.rewritten(page, found(overhead_w_100k=1.2))
+    assert written.startswith("before\n")
+    assert written.endswith("\nafter\n")
+    assert "old" not in written
+    assert performance.rewritten(written, found(overhead_w_100k=1.2)) == written
+
+
+def test_a_page_without_markers_is_refused(performance):
+    """Nothing is written over a page that is not ours."""
+    with pytest.raises(ValueError, match="lacks"):
+        performance.rewritten("a page", found())
+
+
+def test_the_published_table_is_that_of_the_published_figures(performance):
+    """docs/performance.md says what benchmarks/latest.json says."""
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    latest = BENCHMARKS / "latest.json"
+    if not latest.is_file():
+        pytest.skip("nothing has been published yet")
+    assert performance.rewritten(page, json.loads(latest.read_text(encoding="utf-8"))) == page
+
+
+def test_the_mesa_twin_lives_through_the_workload():
+    """A plain-Mesa run of W comes to the satisfaction, refusals and turns that were measured for it."""
+    said = run("w_mesa.py", "--users", 400, "--ticks", 2, "--model", "cheap").stdout
+    lived = json.loads(said.splitlines()[-1])["lived"]
+    assert lived["satisfaction"] == pytest.approx(0.53, rel=0.05)
+    assert lived["nothing taken"] == pytest.approx(0.26, rel=0.15)
+    assert lived["turns a session"] == pytest.approx(5.2, rel=0.05)
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_or_says_why_not(tmp_path, performance):
+    """`bench.py --quick` fills every promised key with a number, or null and a note."""
+    out, page = tmp_path / "latest.json", tmp_path / "performance.md"
+    page.write_text(f"{performance.BEGIN}\n{performance.END}\n", encoding="utf-8")
+    run("bench.py", "--quick", "--out", out, "--page", page)
+    written = json.loads(out.read_text(encoding="utf-8"))
+    assert list(written)[: len(performance.KEYS)] == list(performance.KEYS)
+    for key in performance.KEYS:
+        assert written[key] is not None or written["notes"][key], key
+    assert written["influence_over_csr"] > 0.0
+    assert performance.table(written) in page.read_text(encoding="utf-8")
