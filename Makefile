@@ -86,7 +86,7 @@ $(WHEEL): $(SOURCES) | $(VENV)/.made
 
 $(VENV)/.rehearse: $(WHEEL)
 	@echo "Installing $(WHEEL)"
-	@$(call install,$(WHEEL))
+	@{ $(call install,"$(WHEEL)[fast]"); } || { $(call install,$(WHEEL)); }
 	@$(call install,--force-reinstall --no-deps $(WHEEL))
 	@touch $@
 

@@ -1,8 +1,8 @@
 """The run folder while it is written: parts, checkpoints, and nothing that looks finished too early.
 
-Turns wait in memory until there are enough for a part or a checkpoint is due. Then the part file is
-written, then the checkpoint, each aside and renamed. A run that is killed goes on from its last
-checkpoint; parts that are younger than it are written again.
+Turns wait in memory until there are enough for a part or a checkpoint is due. Then the part, and after
+it the checkpoint, go to the sink, which writes them in the background, each aside, synced and renamed. A
+run that is killed goes on from its last checkpoint; parts that are younger than it are written again.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
-from rehearse.columns import Array, Columns
-from rehearse.contract import End, Fault, Intent
+from rehearse.columns import Array, Columns, stacked
 from rehearse.errors import OutputError
+from rehearse.record.parts import Words, write_part
 from rehearse.record.reading import MANIFEST, SCENARIO, TICKS, TURNS, USERS
 from rehearse.record.recorder import no_turns
+from rehearse.record.sink import Sink
 from rehearse.tables import commit, write_table, write_text
 
 CHECKPOINTS = "checkpoint"
@@ -33,8 +35,6 @@ CHECKPOINT_SHARE = 0.05
 """The part of a run's time that checkpoints may take; large societies are written down less often."""
 PART_ROWS = 1 << 18
 """Turns that are written as a part at once, checkpoint or not: they need not wait in memory."""
-NOT_FILLED = {"score": np.nan, "propensity": np.nan, "measured_ms": np.nan, "rationale": -1, "guard": -1}
-"""Columns that are left out of a part where they hold nothing but this."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class RunFolder:
     """Where a run is kept while it goes on."""
 
     path: Path
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: Words = field(default_factory=dict)
     """For the columns `rationale` and `guard`: what their codes are called."""
     pages: list[tuple[int, Columns]] = field(default_factory=list)
     society: list[Columns] = field(default_factory=list)
@@ -51,6 +51,19 @@ class RunFolder:
     last_checkpoint: float = field(default_factory=time.monotonic)
     checkpoint_cost: float = 0.0
     """Seconds that the last checkpoint took."""
+    sink: Sink = field(default_factory=Sink)
+    _under_way: bool = False
+    """Whether a checkpoint waits in the sink."""
+
+    def __enter__(self) -> Self:
+        """Take what a run hands over, until it is finished or broke off."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write nothing more: what is not written yet is younger than the last checkpoint."""
+        self.sink.stop()
 
     @classmethod
     def create(cls, path: Path, scenario_text: str, manifest: Mapping[str, Any]) -> RunFolder:
@@ -65,38 +78,35 @@ class RunFolder:
         return folder
 
     def keep(self, tick: int, turns: Columns, society: Columns) -> None:
-        """Take a finished tick from the recorder; it waits for the next checkpoint."""
-        self.pages.append((tick, turns))
+        """Take a finished tick from the recorder; it waits for its part. Raises what writing met with."""
+        self.sink.check()
+        if turns.length:
+            self.pages.append((tick, turns))
         self.society.append(society)
         self.rows_waiting += turns.length
         if self.rows_waiting >= PART_ROWS:
-            with writing(self.path):
-                self._write_part()
+            self._hand_over()
 
     @property
     def due(self) -> bool:
-        """Return whether it is time for a checkpoint."""
+        """Return whether it is time for a checkpoint; one at a time."""
         pause = max(CHECKPOINT_SECONDS, self.checkpoint_cost / CHECKPOINT_SHARE)
-        return time.monotonic() - self.last_checkpoint >= pause
+        return not self._under_way and time.monotonic() - self.last_checkpoint >= pause
 
-    def checkpoint(self, tick: int, state: Mapping[str, Array]) -> None:
-        """Write the waiting turns, then the state at the start of a tick; drop older checkpoints."""
-        began = time.monotonic()
-        with writing(self.path):
-            self._write_part()
-            target = self.path / CHECKPOINTS / checkpoint_name(tick)
-            aside = target.with_name(f".{target.name}.part")
-            society = _stacked(self.society)
-            ticks = {f"ticks/{name}": a for name, a in society.items()}
-            arrays = {name: np.asarray(a) for name, a in {**state, **ticks}.items()}
-            with aside.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            commit(aside, target)
-            for old in (self.path / CHECKPOINTS).glob("tick-*.npz"):
-                if old != target:
-                    old.unlink()
-        self.last_checkpoint = time.monotonic()
-        self.checkpoint_cost = self.last_checkpoint - began
+    def checkpoint(
+        self, tick: int, state: Mapping[str, Array], manifest: Mapping[str, Any], *, stays: bool = False
+    ) -> None:
+        """Have the waiting turns written, then the state at the start of a tick, then the manifest.
+
+        With `stays` the state is kept when the run is finished, for forks.
+        """
+        self._hand_over()
+        ticks = {f"ticks/{name}": a for name, a in stacked(self.society).items()}
+        arrays = {name: np.array(a) for name, a in state.items()} | ticks  # the run goes on changing its own
+        told = _json(manifest)
+        self._under_way = True
+        size = sum(a.nbytes for a in arrays.values())
+        self.sink.put(lambda: self._write_checkpoint(tick, arrays, told, stays=stays), size)
 
     def latest_checkpoint(self) -> tuple[int, dict[str, Array]] | None:
         """Return the last checkpoint's tick and state, and clear away parts that are younger."""
@@ -116,11 +126,14 @@ class RunFolder:
         self.parts = len(list((self.path / TURNS).glob("*.parquet")))
         return tick, state
 
-    def close(self, users: Columns, words: Mapping[str, tuple[str, ...]]) -> None:
+    def close(self, users: Columns, words: Words) -> None:
         """Write what is left: the last turns, the ticks, the people as they are at the end."""
+        if not self.parts and not self.pages:
+            self.pages.append((0, no_turns()))
+        self._hand_over()
+        self.sink.drain()
         with writing(self.path):
-            self._write_part(last=True)
-            write_table(self.path / TICKS, _stacked(self.society))
+            write_table(self.path / TICKS, stacked(self.society))
             write_table(self.path / USERS, users, words=words)
 
     def drop_checkpoints(self) -> None:
@@ -130,38 +143,47 @@ class RunFolder:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest, whole or not at all."""
         with writing(self.path):
-            write_text(self.path / MANIFEST, json.dumps(manifest, indent=2, default=str) + "\n")
+            write_text(self.path / MANIFEST, _json(manifest))
 
-    def _write_part(self, *, last: bool = False) -> None:
-        if not self.rows_waiting and not (last and self.parts == 0):
+    def _write_checkpoint(
+        self, tick: int, arrays: Mapping[str, Array], manifest: str, *, stays: bool
+    ) -> None:
+        began = time.monotonic()
+        target = self.path / CHECKPOINTS / checkpoint_name(tick)
+        aside = target.with_name(f".{target.name}.part")
+        with writing(self.path):
+            with aside.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+            commit(aside, target)
+            if stays:
+                (self.path / STATES).mkdir(exist_ok=True)
+                same_file(target, self.path / STATES / target.name)
+            for old in (self.path / CHECKPOINTS).glob("tick-*.npz"):
+                if old != target:
+                    old.unlink()
+            write_text(self.path / MANIFEST, manifest)
+        self.last_checkpoint = time.monotonic()
+        self.checkpoint_cost = self.last_checkpoint - began
+        self._under_way = False
+
+    def _hand_over(self) -> None:
+        if not self.pages:
             return
-        held = [(tick, turns) for tick, turns in self.pages if turns.length] or [(0, no_turns())]
-        first, final = held[0][0], held[-1][0]
-        table, words = readable(_stacked([turns for _, turns in held]), self.words)
-        write_table(self.path / TURNS / f"ticks-{first:07d}-{final:07d}.parquet", table, words=words)
+        first, final = self.pages[0][0], self.pages[-1][0]
+        path = self.path / TURNS / f"ticks-{first:07d}-{final:07d}.parquet"
+        pages, words = [turns for _, turns in self.pages], self.words
         self.parts += 1
         self.pages, self.rows_waiting = [], 0
+        self.sink.put(lambda: _write_part(path, pages, words), sum(page.nbytes for page in pages))
 
 
-def readable(
-    turns: Columns, words: Mapping[str, tuple[str, ...]]
-) -> tuple[Columns, dict[str, tuple[str, ...]]]:
-    """Return turns without the columns that hold nothing, and the words of its codes."""
-    kept = {name: a for name, a in turns.items() if not _empty(name, a)}
-    named = {"intent": Intent.words(), "fault": Fault.words(), "end": End.words()}
-    for name in ("rationale", "guard"):
-        if name in kept:  # -1 is "none": one place further, it is the empty word
-            kept[name] = kept[name].astype(np.int16) + 1
-            named[name] = ("", *words.get(name, ()))
-    return Columns(kept, length=turns.length), {k: v for k, v in named.items() if k in kept}
+def _write_part(path: Path, pages: list[Columns], words: Words) -> None:
+    with writing(path):
+        write_part(path, pages, words)
 
 
-def keep_state(folder: Path, tick: int) -> None:
-    """Let the checkpoint that was just written at a tick stay when the run is finished."""
-    name = checkpoint_name(tick)
-    with writing(folder):
-        (folder / STATES).mkdir(exist_ok=True)
-        same_file(folder / CHECKPOINTS / name, folder / STATES / name)
+def _json(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=2, default=str) + "\n"
 
 
 def checkpoint_name(tick: int) -> str:
@@ -196,25 +218,3 @@ def writing(path: Path) -> Iterator[None]:
         problem = f"{str(error.filename or path)!r} could not be written: {error.strerror or error}."
         remedy = "Choose a folder that can be written, or free some space; an interrupted run can be resumed."
         raise OutputError(problem, remedy) from error
-
-
-def _stacked(tables: list[Columns]) -> Columns:
-    filled = [t for t in tables if len(t)]
-    if len(filled) < 2:
-        return filled[0] if filled else Columns(length=0)
-    names = dict.fromkeys(name for table in filled for name in table)
-    return Columns({name: np.concatenate([_column(t, name, filled) for t in filled]) for name in names})
-
-
-def _column(table: Columns, name: str, tables: list[Columns]) -> Array:
-    if name in table:
-        return table[name]
-    kind = next(t[name].dtype for t in tables if name in t)
-    return np.full(table.length, np.nan if kind.kind == "f" else -1, dtype=kind)
-
-
-def _empty(name: str, values: Array) -> bool:
-    if name not in NOT_FILLED or not len(values):
-        return False
-    neutral = NOT_FILLED[name]
-    return bool(np.isnan(values).all() if np.isnan(neutral) else (values == neutral).all())

@@ -11,8 +11,8 @@ import numpy as np
 from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.experiments.build import Assembly
-from rehearse.experiments.folder import readable
 from rehearse.experiments.rebuilding import rebuilt, words_of
+from rehearse.record.parts import readable
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import NOT_DIGESTED, Recorder
 
@@ -71,7 +71,7 @@ class Comparer:
         if self.found is not None:
             return
         stored = self.record.query(f"SELECT * FROM turns WHERE tick = {tick} ORDER BY {', '.join(KEYS)}")
-        table, words = readable(turns, words_of(self.assembly))
+        (table,), words = readable([turns], words_of(self.assembly))
         self.found = _first_difference(tick, stored, _in_words(table, words))
 
 

@@ -16,7 +16,7 @@ from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
 from rehearse.experiments.build import Assembly, Props, assemble
-from rehearse.experiments.folder import RunFolder, keep_state, refuse_used
+from rehearse.experiments.folder import RunFolder, refuse_used
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
@@ -91,17 +91,16 @@ class Production:
             if progress is not None:
                 self._tell(progress)
 
-    def checkpoint(self) -> None:
-        """Write down all that a resumed run needs."""
+    def checkpoint(self, *, stays: bool = False) -> None:
+        """Write down all that a resumed run needs; with `stays`, for forks of the finished run too."""
         simulation = self.assembly.simulation
         spent: dict[str, Array] = {
             "record/links": self.recorder.links,
             "record/user_turns": np.array([self.recorder.user_turns]),
             "record/spent": np.array([self.meter.wall, self.meter.cpu]),
         }
-        self.folder.checkpoint(simulation.tick, simulation.state() | spent)
         self.manifest |= {"tick": simulation.tick, "user_turns": self.recorder.user_turns}
-        self.folder.write_manifest(self.manifest)
+        self.folder.checkpoint(simulation.tick, simulation.state() | spent, self.manifest, stays=stays)
 
     def finish(self) -> Finished:
         """Write the rest of the record, judge it, and write the report."""
@@ -137,9 +136,7 @@ class Production:
         tick, every = self.assembly.simulation.tick, self.manifest.get("keep_checkpoints")
         stays = every is not None and tick % every == 0
         if stays or self.folder.due:
-            self.checkpoint()
-        if stays:
-            keep_state(self.folder.path, tick)
+            self.checkpoint(stays=stays)
 
     def _results(self) -> dict[str, Any]:
         simulation = self.assembly.simulation
@@ -280,7 +277,7 @@ def _kept(every: int | None) -> dict[str, int]:
 
 def complete(production: Production, progress: Progress | None) -> Finished:
     """Play a run to its end, judge it and write its report."""
-    with log_to(production.folder.path / LOG):
+    with log_to(production.folder.path / LOG), production.folder:
         production.play(progress)
         return production.finish()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +82,29 @@ class Columns(Mapping[str, Array]):
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             return cls({name: file[name] for name in file.files})
+
+
+def same_columns(tables: Sequence[Columns]) -> dict[str, list[Array]]:
+    """Return by name the columns of all tables, one array a table, of one type, ready to be joined.
+
+    Where a table lacks a column it is filled: NaN for a number with a point, -1 for one without.
+    """
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {name: _of_one_type(name, tables) for name in names}
+
+
+def stacked(tables: Sequence[Columns]) -> Columns:
+    """Return tables one below the other, as `same_columns` makes them fit; empty ones leave no trace."""
+    filled = [t for t in tables if len(t)]
+    if len(filled) < 2:
+        return filled[0] if filled else Columns(length=0)
+    return Columns({name: np.concatenate(parts) for name, parts in same_columns(filled).items()})
+
+
+def _of_one_type(name: str, tables: Sequence[Columns]) -> list[Array]:
+    kind = np.result_type(*(table[name].dtype for table in tables if name in table))
+    missing = np.nan if kind.kind == "f" else -1
+    return [
+        table[name].astype(kind, copy=False) if name in table else np.full(table.length, missing, dtype=kind)
+        for table in tables
+    ]

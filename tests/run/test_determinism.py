@@ -119,27 +119,44 @@ run(load("travel", users=60, ticks=40, replicas=3), policy="epsilon-v1", out=Pat
 """
 
 
-@pytest.mark.parametrize("moment", [0.15, 0.35, 0.55, 0.75, 0.95])
+ALL_TURNS = 'SELECT * EXCLUDE measured_ms FROM turns ORDER BY replica, tick, "user", turn'
+MOMENTS = [round(float(u), 3) for u in np.random.default_rng(20261123).random(10)]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_is_resumed_to_the_same_digest(moment, tmp_path, whole_run):
     """SIGKILL at any moment leaves a run that resumes to the same digest, or nothing."""
-    digest, seconds = whole_run
-    folder = tmp_path / "run"
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)])
+    ended_early_and_resumed(tmp_path / "run", signal.SIGKILL, moment, whole_run)
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_stop_is_resumed_to_the_same_digest(told, tmp_path, whole_run):
+    """Ctrl-C and a polite SIGTERM leave a folder that can be gone on with, as SIGKILL does."""
+    ended_early_and_resumed(tmp_path / "run", told, 0.5, whole_run)
+
+
+def ended_early_and_resumed(folder, told, moment, whole_run):
+    """End a run by a signal at a part of its time, resume it, and hold it against the whole run."""
+    digest, turns, seconds = whole_run
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)], stderr=subprocess.DEVNULL)
     began = time.monotonic()
     while not (folder / "manifest.json").exists() and process.poll() is None:
         time.sleep(0.005)
         assert time.monotonic() - began < 120
     time.sleep(moment * seconds)
-    os.kill(process.pid, signal.SIGKILL)
+    os.kill(process.pid, told)
     process.wait()
-    assert resume(folder).digest == digest
+    done = resume(folder)
+    assert done.digest == digest
     assert not list(folder.rglob(".*.part"))
+    stored = done.turns.query(ALL_TURNS)
+    assert all(np.array_equal(stored[n], turns[n], equal_nan=stored[n].dtype.kind == "f") for n in turns)
 
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory):
-    """Return the digest of the run that the tests kill, and how long it takes."""
+    """Return the digest and the turns of the run that the tests kill, and how long it takes."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     scenario = load("travel", users=60, ticks=40, replicas=3)
     done = run(scenario, policy="epsilon-v1", out=folder)
-    return done.digest, done.seconds
+    return done.digest, done.turns.query(ALL_TURNS), done.seconds
