@@ -8,7 +8,7 @@ are of everything taken so far, so that the last tick has what the verdict says 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from rehearse.tables import write_table
 
 Ints = NDArray[np.int64]
 Sets = NDArray[np.bool_]
+Measure = Callable[[Floats], Floats]
 SAMPLED = 200
 """People of each replica whose sets of items are compared, pair by pair."""
 CELLS = 1 << 22
@@ -79,15 +80,34 @@ def random_pairs(people: int, count: int, chance: Chance, replica: int = 0) -> I
     return np.stack([one, other], axis=1)
 
 
-def sampled_people(part: Part | None = None) -> str:
-    """Return SQL for the people whose sets are compared: replica, user and place, from 0.
+def concentration(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the Gini coefficient of choices over all items that the world has."""
+    return _of_choices(record, part, gini)
 
-    Those of each replica with the smallest scrambled ids: the same ones in every run, whatever the model.
+
+def herfindahl_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the Herfindahl index of choices over items."""
+    return _of_choices(record, part, herfindahl)
+
+
+def top_share_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the share of choices that fell on the 1 % of the items that were taken most."""
+    return _of_choices(record, part, top_share)
+
+
+def homogeneity(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the mean Jaccard overlap of what two people were shown over the run.
+
+    The SAMPLED people of each replica with the smallest scrambled ids are compared: the same ones
+    in every run, whatever the model.
     """
-    return f"""SELECT replica, "user", row_number() OVER (PARTITION BY replica ORDER BY
-      ("user" * 2654435761 + replica * 40503) % 4294967296, "user") - 1 AS place
-      FROM (SELECT DISTINCT replica, "user" FROM {turns_of(part)} WHERE action >= 0)
-      QUALIFY place < {SAMPLED}"""
+    slates = [n for n in record.query("SELECT * FROM turns LIMIT 0") if n.startswith("slate_")]
+    return _overlap(record, part, f"unnest([{', '.join(['action', *slates])}])")
+
+
+def homogeneity_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
+    """Return the mean Jaccard overlap of what two people took over the run, of the same people."""
+    return _overlap(record, part, "choice")
 
 
 def courses(record: Readable) -> Columns:
@@ -97,12 +117,11 @@ def courses(record: Readable) -> Columns:
     all pairs of up to 200 people of a replica; NaN before anything was taken.
     """
     ticks = record.query("SELECT replica, tick FROM ticks ORDER BY tick, replica")
-    replicas = np.unique(np.asarray(ticks["replica"], dtype=np.int64))
-    known = np.unique(np.asarray(ticks["tick"], dtype=np.int64))
+    replicas, known = (np.unique(np.asarray(ticks[name], dtype=np.int64)) for name in ("replica", "tick"))
     found = dict(ticks)
     for name, lines in _concentrations(record, replicas, known).items():
         found[name] = lines.ravel()
-    found["homogeneity_of_choices"] = _overlaps(record, replicas, known).ravel()
+    found["homogeneity_of_choices"] = _overlaps(_first(record, "choice"), replicas, known).ravel()
     return Columns(found)
 
 
@@ -113,6 +132,21 @@ def add_courses(folder: Path) -> None:
     write_table(folder / TICKS, Columns({**ticks, **courses(record)}))
 
 
+def _of_choices(record: Readable, part: Part | None, measure: Measure) -> dict[int, float]:
+    taken = record.query(
+        f"""SELECT replica, choice, count(*) AS n FROM {turns_of(part)}
+        WHERE choice >= 0 GROUP BY ALL ORDER BY ALL"""
+    )
+    replicas = np.unique(np.asarray(taken["replica"], dtype=np.int64))
+    items = len(record.manifest["items"])
+    found: dict[int, float] = {}
+    for some, here, line in _portions(taken, replicas, items):
+        counts = np.zeros((some.stop - some.start, items))
+        counts[line, taken["choice"][here]] = taken.numbers("n")[here]
+        found |= dict(zip(replicas[some].tolist(), measure(counts).tolist(), strict=True))
+    return found
+
+
 def _concentrations(record: Readable, replicas: Ints, ticks: Ints) -> dict[str, Floats]:
     taken = record.query(
         """SELECT replica, tick, choice, count(*) AS n FROM turns WHERE choice >= 0
@@ -121,7 +155,7 @@ def _concentrations(record: Readable, replicas: Ints, ticks: Ints) -> dict[str, 
     place = np.searchsorted(replicas, taken["replica"])
     starts = np.searchsorted(taken["tick"], np.append(ticks, ticks[-1:] + 1))
     counts = np.zeros((len(replicas), len(record.manifest["items"])))
-    measures = {"concentration": gini, "herfindahl": herfindahl, "top_share": top_share}
+    measures: dict[str, Measure] = {"concentration": gini, "herfindahl": herfindahl, "top_share": top_share}
     found = {name: np.empty((len(ticks), len(replicas))) for name in measures}
     for i in range(len(ticks)):
         now = slice(starts[i], starts[i + 1])
@@ -131,32 +165,52 @@ def _concentrations(record: Readable, replicas: Ints, ticks: Ints) -> dict[str, 
     return found
 
 
-def _overlaps(record: Readable, replicas: Ints, ticks: Ints) -> Floats:
+def _overlap(record: Readable, part: Part | None, kind: str) -> dict[int, float]:
+    first = _first(record, kind, part)
+    replicas = np.unique(np.asarray(first["replica"], dtype=np.int64))
+    last = np.array([first.numbers("tick").max(initial=0)])
+    return dict(zip(replicas.tolist(), _overlaps(first, replicas, last)[0].tolist(), strict=True))
+
+
+def _first(record: Readable, kind: str, part: Part | None = None) -> Columns:
+    """Return when each of the sampled people first met each item: replica, place, kind, tick."""
+    return record.query(
+        f"""WITH sampled AS (SELECT replica, "user", row_number() OVER (PARTITION BY replica ORDER BY
+          ("user" * 2654435761 + replica * 40503) % 4294967296, "user") - 1 AS place
+          FROM (SELECT DISTINCT replica, "user" FROM {turns_of(part)} WHERE action >= 0)
+          QUALIFY place < {SAMPLED})
+        SELECT replica, place, kind, min(tick) AS tick FROM (
+          SELECT t.replica, place, tick, {kind} AS kind FROM turns t
+          JOIN sampled ON t.replica = sampled.replica AND t."user" = sampled."user")
+        WHERE kind >= 0 GROUP BY ALL ORDER BY ALL"""
+    )
+
+
+def _overlaps(first: Columns, replicas: Ints, ticks: Ints | Floats) -> Floats:
+    """Return the mean overlap of what people had met by each tick, shape (ticks, replicas)."""
+    person, tick = np.asarray(first["place"], dtype=np.int64), first.numbers("tick")
+    items, item = np.unique(first["kind"], return_inverse=True)
+    people = int(person.max(initial=0)) + 1
     found = np.full((len(ticks), len(replicas)), math.nan)
-    for places, first in _first_taken(record, replicas):
-        for i, tick in enumerate(ticks.tolist()):
-            found[i, places] = _mean_overlaps(first <= tick)
+    for some, here, line in _portions(first, replicas, people * max(len(items), people)):
+        met = np.full((some.stop - some.start, people, len(items)), np.inf)
+        met[line, person[here], item[here]] = tick[here]
+        for i, until in enumerate(ticks):
+            found[i, some] = _mean_overlaps(met <= until)
     return found
 
 
-def _first_taken(record: Readable, replicas: Ints) -> Iterator[tuple[slice, Ints]]:
-    """Go over replicas, some at a time, with the tick at which each person first took each item."""
-    taken = record.query(
-        f"""SELECT t.replica, place, choice, min(tick) AS tick FROM turns t
-        JOIN ({sampled_people()}) s ON t.replica = s.replica AND t."user" = s."user"
-        WHERE choice >= 0 GROUP BY ALL ORDER BY ALL"""
-    )
-    replica = np.searchsorted(replicas, taken["replica"])
-    person, tick = (np.asarray(taken[name], dtype=np.int64) for name in ("place", "tick"))
-    items, item = np.unique(taken["choice"], return_inverse=True)
-    people = int(person.max(initial=0)) + 1
-    step = max(1, CELLS // (people * max(len(items), 1)))
+def _portions(table: Columns, replicas: Ints, cells: int) -> Iterator[tuple[slice, slice, Ints]]:
+    """Go over a table in the order of replicas, some at a time that have so many cells each.
+
+    Yields which replicas, which rows of the table, and for each row its replica's place among them.
+    """
+    place = np.searchsorted(replicas, table["replica"])
+    step = max(1, CELLS // cells)
     for start in range(0, len(replicas), step):
         stop = min(start + step, len(replicas))
-        here = slice(*np.searchsorted(replica, [start, stop]).tolist())
-        first = np.full((stop - start, people, len(items)), np.iinfo(np.int64).max)
-        first[replica[here] - start, person[here], item[here]] = tick[here]
-        yield slice(start, stop), first
+        low, high = np.searchsorted(place, [start, stop]).tolist()
+        yield slice(start, stop), slice(low, high), place[low:high] - start
 
 
 def _mean_overlaps(sets: Sets) -> Floats:

@@ -2,6 +2,7 @@
 
 A measure of opinions is followed for `opinion` and for every other column of people that the
 scenario names: `echo`, `echo:trust`. What each of them means stands in `rehearse.agents.emergence`.
+Any column of ticks can be watched for an early warning: `early_warning:adopted`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from rehearse.experiments.metrics.base import Better, Cases, Metric, Part, Readable, Scale, Society
+from rehearse.experiments.metrics.warning import warning_of
 
 OPINION = "opinion"
+EARLY_WARNING = "early_warning"
 
 
 def at_end(column: str) -> Callable[[Readable, Part | None], Mapping[int, float]]:
@@ -161,19 +164,37 @@ _BY_NAME = {metric.name: metric for metric in _OF_OPINIONS}
 
 
 def of_column(name: str) -> Metric | None:
-    """Return a measure of opinions taken of another column, `echo:trust`; None for any other name."""
+    """Return a measure taken of a column: `echo:trust`, `early_warning:adopted`; None for other names."""
     measured, colon, column = name.partition(":")
-    if not colon or measured not in _BY_NAME or not column.isidentifier():
+    if not colon or not column.isidentifier():
         return None
+    if measured == EARLY_WARNING:
+        return _early_warning(name, column)
+    return _of(_BY_NAME[measured], column) if measured in _BY_NAME else None
+
+
+def _of(metric: Metric, column: str) -> Metric:
     if column == OPINION:
-        return _BY_NAME[measured]
-    metric = _BY_NAME[measured]
-    kept = f"{measured}_of_{column}"
+        return metric
+    kept = f"{metric.name}_of_{column}"
     return replace(
         metric,
-        name=name,
+        name=f"{metric.name}:{column}",
         meaning=f"The same of {column}: {metric.meaning[0].lower()}{metric.meaning[1:]}",
         phrase=metric.phrase.replace("opinions", column).replace("opinion", column),
         measure=Society(at_end(kept), by_part=False),
         needs=(kept,),
+    )
+
+
+def _early_warning(name: str, column: str) -> Metric:
+    return Metric(
+        name=name,
+        scale="index",
+        better="lower",
+        meaning=f"Whether {column} slowed down as if about to tip: variance and autocorrelation rising.",
+        phrase=f"The early warning of {column} (Kendall's τ, variance and autocorrelation) was {{}}",
+        measure=Society(warning_of(column), by_part=False),
+        needs=(column,),
+        plain=f"early warning of {column.replace('_', ' ')}",
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import emergence, society
+from rehearse.experiments.metrics import consumption, emergence, society
 from rehearse.experiments.metrics.base import (
     Cases,
     Gap,
@@ -244,7 +244,7 @@ _ALL = (
         better="lower",
         meaning="How unequally choices fell on the items, as a Gini coefficient.",
         phrase="The Gini coefficient of choices over items was {}",
-        measure=Society(society.concentration),
+        measure=Society(consumption.concentration),
         cases=Cases(
             f"choice = {_top('choice', 'count(*)')}",
             "tick, turn",
@@ -257,7 +257,7 @@ _ALL = (
         better="lower",
         meaning="How alike what two people were shown is: mean Jaccard overlap of their sets of items.",
         phrase="What two people were shown overlapped by {} on average",
-        measure=Society(society.homogeneity),
+        measure=Society(consumption.homogeneity),
         cases=Cases(
             f"action = {_top('action', 'count(*)')}",
             "tick, turn",
@@ -270,7 +270,7 @@ _ALL = (
         better="lower",
         meaning="How alike what two people took is: mean Jaccard overlap of their sets of items.",
         phrase="What two people took overlapped by {} on average",
-        measure=Society(society.homogeneity_of_choices),
+        measure=Society(consumption.homogeneity_of_choices),
     ),
     Metric(
         name="herfindahl",
@@ -278,7 +278,7 @@ _ALL = (
         better="lower",
         meaning="How far choices fell on few items, as a Herfindahl index: 1 over so many equal ones.",
         phrase="The Herfindahl index of choices over items was {}",
-        measure=Society(society.herfindahl_of_choices),
+        measure=Society(consumption.herfindahl_of_choices),
         plain="Herfindahl index",
     ),
     Metric(
@@ -287,7 +287,7 @@ _ALL = (
         better="lower",
         meaning="The share of choices that fell on the 1 % of items that were taken most.",
         phrase="{} choices fell on the 1 % of items taken most",
-        measure=Society(society.top_share_of_choices),
+        measure=Society(consumption.top_share_of_choices),
         plain="share of the top 1 % of items",
     ),
     *emergence.METRICS,

@@ -1,4 +1,4 @@
-"""Measures of a whole society: drift, concentration, likeness. One value a replica."""
+"""Measures of a whole society: how far it drifts. One value a replica."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Columns
 from rehearse.experiments.metrics.base import Floats, Part, Readable, turns_of
-from rehearse.experiments.metrics.consumption import (
-    SAMPLED,
-    gini,
-    herfindahl,
-    mean_overlap,
-    sampled_people,
-    top_share,
-)
 
 Ints = NDArray[np.int64]
 SPARSE = 10
@@ -75,58 +67,6 @@ def outcome_kind() -> str:
     return f"CAST({band} AS INTEGER) * 2 + CAST(choice >= 0 AS INTEGER)"
 
 
-def concentration(record: Readable, part: Part | None = None) -> Mapping[int, float]:
-    """Return the Gini coefficient of choices over all items that the world has."""
-    return _of_choices(record, part, gini)
-
-
-def herfindahl_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
-    """Return the Herfindahl index of choices over items."""
-    return _of_choices(record, part, herfindahl)
-
-
-def top_share_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
-    """Return the share of choices that fell on the 1 % of the items that were taken most."""
-    return _of_choices(record, part, top_share)
-
-
-def homogeneity(record: Readable, part: Part | None = None) -> Mapping[int, float]:
-    """Return the mean Jaccard overlap of what two people were shown over the run, of `sampled_people`."""
-    slates = [n for n in record.query("SELECT * FROM turns LIMIT 0") if n.startswith("slate_")]
-    return _overlap(record, part, f"unnest([{', '.join(['action', *slates])}])")
-
-
-def homogeneity_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
-    """Return the mean Jaccard overlap of what two people took over the run, of `sampled_people`."""
-    return _overlap(record, part, "choice")
-
-
-def _of_choices(record: Readable, part: Part | None, measure: Callable[[Floats], Floats]) -> dict[int, float]:
-    found = record.query(
-        f"""SELECT replica, choice AS kind, count(*) AS n FROM {turns_of(part)}
-        WHERE choice >= 0 GROUP BY ALL ORDER BY ALL"""
-    )
-    items = len(record.manifest["items"])
-    return _each(found, lambda rows: float(measure(_counts(found, rows, items))))
-
-
-def _overlap(record: Readable, part: Part | None, kind: str) -> dict[int, float]:
-    found = record.query(
-        f"""SELECT DISTINCT replica, place, kind FROM (
-          SELECT t.replica, sampled.place, {kind} AS kind FROM turns t
-          JOIN ({sampled_people(part)}) sampled ON t.replica = sampled.replica AND t."user" = sampled."user")
-        WHERE kind >= 0 ORDER BY ALL"""
-    )
-    items = len(record.manifest["items"])
-
-    def overlap(rows: Ints) -> float:
-        sets = np.zeros((SAMPLED, items), dtype=np.bool_)
-        sets[_whole(found, "place")[rows], _whole(found, "kind")[rows]] = True
-        return mean_overlap(sets)
-
-    return _each(found, overlap)
-
-
 def _drift(record: Readable, part: Part | None, kind: str, where: str) -> Mapping[int, float]:
     ticks = ticks_of(record)
     window = first_quarter(ticks)
@@ -136,27 +76,22 @@ def _drift(record: Readable, part: Part | None, kind: str, where: str) -> Mappin
         FROM {turns_of(part)} WHERE ({where}) AND (tick < {window} OR {late}) GROUP BY ALL ORDER BY ALL"""
     )
     kinds = int(found.numbers("kind").max()) + 1 if found.length else 1
+    cell, n = _whole(found, "late") * kinds + _whole(found, "kind"), found.numbers("n")
 
-    def moved(rows: Ints) -> float:
-        later = _whole(found, "late")[rows] == 1
-        return psi(_counts(found, rows[~later], kinds), _counts(found, rows[later], kinds))
+    def moved(rows: slice) -> float:
+        counts = np.bincount(cell[rows], weights=n[rows], minlength=2 * kinds).astype(np.float64)
+        return psi(counts[:kinds], counts[kinds:])
 
     return _each(found, moved) if ticks > 1 else {}
 
 
-def _each(found: Columns, measure: Callable[[Ints], float]) -> dict[int, float]:
-    replica = _whole(found, "replica")
-    numbers, starts = np.unique(replica, return_index=True)
-    ends = [*starts.tolist(), len(replica)][1:]
+def _each(found: Columns, measure: Callable[[slice], float]) -> dict[int, float]:
+    replicas, starts = np.unique(_whole(found, "replica"), return_index=True)
+    ends = [*starts.tolist(), found.length][1:]
     return {
-        int(r): measure(np.arange(start, end))
-        for r, start, end in zip(numbers.tolist(), starts.tolist(), ends, strict=True)
+        int(r): measure(slice(start, end))
+        for r, start, end in zip(replicas.tolist(), starts.tolist(), ends, strict=True)
     }
-
-
-def _counts(found: Columns, rows: Ints, kinds: int) -> Floats:
-    kind, n = _whole(found, "kind")[rows], found.numbers("n")[rows]
-    return np.bincount(kind, weights=n, minlength=kinds).astype(np.float64)
 
 
 def _whole(found: Columns, name: str) -> Ints:

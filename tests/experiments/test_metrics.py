@@ -14,12 +14,10 @@ from hypothesis import strategies as st
 from rehearse.chance import Chance
 from rehearse.errors import ScenarioError
 from rehearse.experiments.metrics import METRICS, Measures, Part, check, find, series
-from rehearse.experiments.metrics.consumption import gini, mean_overlap
+from rehearse.experiments.metrics.consumption import concentration, gini, homogeneity, mean_overlap
 from rehearse.experiments.metrics.emergence import at_end
 from rehearse.experiments.metrics.society import (
     action_drift,
-    concentration,
-    homogeneity,
     jensen_shannon,
     psi,
 )
