@@ -14,8 +14,10 @@ from rehearse.columns import Rows
 from rehearse.contract import Learner, Stage, World
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK
+from rehearse.experiments.resources import Meter
 from rehearse.policies.loading import load
 from rehearse.policies.stack import Stack, stack
+from rehearse.record.recorder import Recorder
 from rehearse.registry import find
 from rehearse.scenario.model import Scenario
 
@@ -60,6 +62,20 @@ class Assembly:
         """Return whether anything joins people: ties, a shared learner, a queue."""
         sim, learns = self.simulation, isinstance(self.policy, Learner)
         return sim.users.coupled or sim.world.coupled or self.policy.coupled or learns
+
+    def new_recorder(self) -> Recorder:
+        """Return a recorder for all of these societies that has recorded nothing yet."""
+        return Recorder(self.stage.replicas)
+
+    def write_to(self, path: Path) -> None:
+        """Hear where the run is kept: nothing to do where everything is in one process."""
+
+    def gather(self, meter: Meter) -> dict[str, Any]:  # noqa: ARG002 - what shards need
+        """Bring together what is kept elsewhere, at the end of a run; return facts for the manifest."""
+        return {}
+
+    def close(self) -> None:
+        """Let go of what the run needed besides memory."""
 
 
 def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:

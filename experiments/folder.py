@@ -47,7 +47,8 @@ class RunFolder:
     pages: list[tuple[int, Columns]] = field(default_factory=list)
     society: list[Columns] = field(default_factory=list)
     rows_waiting: int = 0
-    parts: int = 0
+    shard: str = ""
+    """At the end of the names of parts, where several processes write them."""
     last_checkpoint: float = field(default_factory=time.monotonic)
     checkpoint_cost: float = 0.0
     """Seconds that the last checkpoint took."""
@@ -87,6 +88,19 @@ class RunFolder:
         if self.rows_waiting >= PART_ROWS:
             self._hand_over()
 
+    def flush(self) -> None:
+        """Have the waiting turns written, and wait for that."""
+        self._hand_over()
+        self.sink.drain()
+
+    def forget(self, tick: int) -> None:
+        """Clear away this shard's parts that hold turns of this tick or a later one."""
+        for part in (self.path / TURNS).glob(f"*{self.shard}.parquet"):
+            if _first_tick(part) >= tick:
+                part.unlink()
+        for torn in (self.path / TURNS).glob(f".*{self.shard}.parquet.part"):
+            torn.unlink()
+
     @property
     def due(self) -> bool:
         """Return whether it is time for a checkpoint; one at a time."""
@@ -114,21 +128,18 @@ class RunFolder:
         tick = int(found[-1].stem.removeprefix("tick-")) if found else 0
         for torn in self.path.rglob(".*.part"):
             torn.unlink()
-        for part in (self.path / TURNS).glob("*.parquet"):
-            if int(part.stem.split("-")[1]) >= tick:
-                part.unlink()
+        self.forget(tick)
         if not found:
             return None
         with np.load(found[-1], allow_pickle=False) as file:
             state = {name: file[name] for name in file.files}
         rows = {k.removeprefix("ticks/"): state.pop(k) for k in list(state) if k.startswith("ticks/")}
         self.society = [Columns(rows)] if rows else []
-        self.parts = len(list((self.path / TURNS).glob("*.parquet")))
         return tick, state
 
     def close(self, users: Columns, words: Words) -> None:
         """Write what is left: the last turns, the ticks, the people as they are at the end."""
-        if not self.parts and not self.pages:
+        if not self.pages and not any((self.path / TURNS).glob("*.parquet")):
             self.pages.append((0, no_turns()))
         self._hand_over()
         self.sink.drain()
@@ -170,9 +181,8 @@ class RunFolder:
         if not self.pages:
             return
         first, final = self.pages[0][0], self.pages[-1][0]
-        path = self.path / TURNS / f"ticks-{first:07d}-{final:07d}.parquet"
+        path = self.path / TURNS / f"ticks-{first:07d}-{final:07d}{self.shard}.parquet"
         pages, words = [turns for _, turns in self.pages], self.words
-        self.parts += 1
         self.pages, self.rows_waiting = [], 0
         self.sink.put(lambda: _write_part(path, pages, words), sum(page.nbytes for page in pages))
 
@@ -180,6 +190,10 @@ class RunFolder:
 def _write_part(path: Path, pages: list[Columns], words: Words) -> None:
     with writing(path):
         write_part(path, pages, words)
+
+
+def _first_tick(part: Path) -> int:
+    return int(part.stem.split("-")[1])
 
 
 def _json(manifest: Mapping[str, Any]) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.experiments.build import Assembly
-from rehearse.experiments.rebuilding import rebuilt, words_of
+from rehearse.experiments.rebuilding import legs_of, words_of
+from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.record.parts import readable
 from rehearse.record.reading import RunRecord
-from rehearse.record.recorder import NOT_DIGESTED, Recorder
+from rehearse.record.recorder import NOT_DIGESTED
 
 KEYS = ("replica", "user", "turn")
 Words = dict[str, tuple[str, ...]]
@@ -75,15 +76,20 @@ class Comparer:
         self.found = _first_difference(tick, stored, _in_words(table, words))
 
 
-def replay(folder: Path, *, policy: object | None = None) -> Replay:
+def replay(folder: Path, *, policy: object | None = None, spread: Spread = ONE_PROCESS) -> Replay:
     """Run a recorded run again, in memory, and say whether every turn and the digest are the same.
 
-    Raises UserError where an input is gone or has changed, or the record cannot be read.
+    `spread` deals the run to shards. Raises UserError where an input is gone or has changed, or the record cannot be read.
     """
     record = RunRecord(folder)
-    assembly = rebuilt(record, policy)
+    with assembled(legs_of(record, policy), spread) as assembly:
+        return _held_against(record, assembly)
+
+
+def _held_against(record: RunRecord, assembly: Assembly) -> Replay:
     comparer = Comparer(record, assembly)
-    recorder = Recorder(assembly.stage.replicas, keep=comparer.keep)
+    recorder = assembly.new_recorder()
+    recorder.keep = comparer.keep
     assembly.simulation.watchers.append(recorder)
     model = Rehearsal(assembly.simulation)
     for _ in range(record.scenario.time.ticks):

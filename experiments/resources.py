@@ -24,6 +24,8 @@ class Meter:
 
     earlier_wall: float = 0.0
     earlier_cpu: float = 0.0
+    elsewhere_mb: float = 0.0
+    """The peak memory of other processes that took part."""
     _wall: float = field(default_factory=time.perf_counter)
     _cpu: float = field(default_factory=time.process_time)
 
@@ -43,7 +45,7 @@ class Meter:
         return {
             "wall_seconds": round(self.wall, 3),
             "cpu_seconds": round(self.cpu, 3),
-            "peak_memory_mb": round(peak_memory_mb(), 1),
+            "peak_memory_mb": round(peak_memory_mb() + self.elsewhere_mb, 1),
             "user_turns_per_cpu_second": round(user_turns / max(self.cpu, 1e-9)),
             "policy_calls": account.calls,
             "policy_rows": account.rows,

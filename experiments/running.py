@@ -15,13 +15,14 @@ from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
-from rehearse.experiments.build import Assembly, Props, assemble
+from rehearse.experiments.build import Assembly, Props
 from rehearse.experiments.folder import RunFolder, refuse_used
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
-from rehearse.experiments.rebuilding import last_policy, rebuilt, words_of
+from rehearse.experiments.rebuilding import Leg, last_policy, legs_of, words_of
 from rehearse.experiments.resources import Meter
+from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import sample_of_ties, table_of_users
 from rehearse.log import get_log, log_to
 from rehearse.record.reading import TIES, VERDICT, RunRecord
@@ -79,6 +80,7 @@ class Production:
         simulation = self.assembly.simulation
         model = Rehearsal(simulation)
         self.recorder.keep = self._keep
+        self.assembly.write_to(self.folder.path)
         simulation.watchers.append(self.recorder)
         log = get_log("run")
         while simulation.tick < self.scenario.time.ticks:
@@ -107,6 +109,7 @@ class Production:
         from rehearse.experiments.report import write
         from rehearse.experiments.verdict import judge
 
+        shards = self.assembly.gather(self.meter)
         simulation = self.assembly.simulation
         table, words = table_of_users(simulation, self.scenario)
         self.folder.close(table, words)
@@ -115,7 +118,7 @@ class Production:
         ties = sample_of_ties(simulation)
         if ties is not None:
             write_table(self.folder.path / TIES, ties)
-        self.manifest |= self._results()
+        self.manifest |= self._results() | shards
         self.folder.write_manifest(self.manifest)
         verdict = judge(RunRecord(self.folder.path), self.scenario)
         write_text(self.folder.path / VERDICT, verdict.model_dump_json(indent=2) + "\n")
@@ -173,12 +176,14 @@ def run(
     block: int = BLOCK,
     tile: int | None = None,
     keep_checkpoints: int | None = None,
+    spread: Spread = ONE_PROCESS,
 ) -> Finished:
     """Rehearse a scenario and keep the run in a folder.
 
     `policy` is a reference such as `greedy-v1` or `model.py:decide`, or the model itself; None takes
     the scenario's. With `keep_checkpoints`, the state at every so many ticks stays in the folder, for
-    quick forks. Nothing is written before scenario, people, world and policy are known to work.
+    quick forks. `spread` deals the run to shards, which changes no result. Nothing is written before
+    scenario, people, world and policy are known to work.
     Raises UserError for what the caller can mend, NotCompletedError where the run broke off.
     """
     scenario = with_policy(scenario, policy)
@@ -186,11 +191,20 @@ def run(
     refuse_used(path)
     given = None if isinstance(policy, str) else policy
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
-    return complete(_begin(scenario, props, path, keep_checkpoints), progress)
+    meter = Meter()
+    leg = Leg(0, scenario, props)
+    with assembled([leg], spread) as assembly:
+        return complete(_begin(leg, assembly, path, meter, keep_checkpoints), progress)
 
 
-def resume(folder: Path, *, progress: Progress | None = None, policy: object | None = None) -> Finished:
-    """Finish a run that was interrupted, to the digest that it would have had.
+def resume(
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    policy: object | None = None,
+    spread: Spread = ONE_PROCESS,
+) -> Finished:
+    """Finish a run that was interrupted, to the digest that it would have had, in any number of shards.
 
     Raises NotFoundError where the folder is no run, OutputError where it cannot be gone on with.
     """
@@ -198,21 +212,21 @@ def resume(folder: Path, *, progress: Progress | None = None, policy: object | N
     manifest = record.manifest
     if manifest.get("status") == "finished":
         return finished(folder)
-    assembly = rebuilt(record, policy)
     manifest["status"] = "running"
-    return complete(continued(record.scenario, assembly, RunFolder(folder), manifest), progress)
+    with assembled(legs_of(record, policy), spread) as assembly:
+        return complete(continued(record.scenario, assembly, RunFolder(folder), manifest), progress)
 
 
 def continued(
     scenario: Scenario, assembly: Assembly, folder: RunFolder, manifest: dict[str, Any]
 ) -> Production:
     """Return a run that goes on from the last checkpoint in its folder, or from the first tick."""
-    recorder, meter = Recorder(assembly.stage.replicas), Meter()
+    recorder, meter = assembly.new_recorder(), Meter()
     found = folder.latest_checkpoint()
     if found is not None:
         tick, state = found
         assembly.simulation.restore(state, tick)
-        recorder.links = np.asarray(state["record/links"], dtype=np.uint8)
+        recorder.links = np.array(state["record/links"], dtype=np.uint8)
         recorder.user_turns = int(state["record/user_turns"][0])
         meter = Meter(*(float(x) for x in state["record/spent"]))
     return Production(scenario, assembly, folder, recorder, manifest, meter)
@@ -259,13 +273,14 @@ def marks(
     return sorted(found, key=lambda mark: (mark["tick"], mark["kind"]))
 
 
-def _begin(scenario: Scenario, props: Props, path: Path, keep_checkpoints: int | None) -> Production:
-    meter = Meter()
-    assembly = assemble(scenario, props)
+def _begin(
+    leg: Leg, assembly: Assembly, path: Path, meter: Meter, keep_checkpoints: int | None
+) -> Production:
+    scenario = leg.scenario
     check(scenario.criteria, assembly.stage.groups)
-    manifest = first_manifest(scenario, props, assembly, path) | _kept(keep_checkpoints)
+    manifest = first_manifest(scenario, leg.props, assembly, path) | _kept(keep_checkpoints)
     folder = RunFolder.create(path, to_yaml(scenario), manifest)
-    return Production(scenario, assembly, folder, Recorder(assembly.stage.replicas), manifest, meter)
+    return Production(scenario, assembly, folder, assembly.new_recorder(), manifest, meter)
 
 
 def _kept(every: int | None) -> dict[str, int]:

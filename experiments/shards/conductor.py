@@ -1,0 +1,85 @@
+"""The conductor: a simulation whose ticks are held by shards.
+
+It has no people of its own: it tells all shards to go on, passes on what they tell one another,
+and puts together what they say. Its state is the state of a run in one process, so a run that began
+with two shards is finished by four, or by none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rehearse.agents.ties import Ties
+from rehearse.columns import Array, Columns
+from rehearse.contract import Policy
+from rehearse.engine import Simulation
+from rehearse.experiments.shards.deal import Deal
+from rehearse.experiments.shards.ensemble import Ensemble
+from rehearse.experiments.shards.states import PEOPLE, State, joined
+from rehearse.experiments.shards.work import Page, Spent, Start
+
+
+@dataclass(slots=True, kw_only=True)
+class Conductor(Simulation):
+    """A simulation whose ticks are held by shards; its people are there when they were gathered."""
+
+    ensemble: Ensemble
+    deal: Deal
+    path: Path | None = None
+    """Where shards write the turns, or None: they hand them over."""
+    pages: list[Page] = field(default_factory=list)
+    """What the shards said of the last tick."""
+    _begun: bool = False
+    _state: State | None = None
+
+    def __post_init__(self) -> None:
+        """Take no notes: the shards do."""
+
+    def meet(self, policy: Policy) -> None:
+        """Go on with this policy, which the shards ask."""
+        self.policy = policy
+
+    def advance(self) -> None:
+        """Let one tick pass in all shards."""
+        shards = self._shards()
+        self._begin(self.tick)
+        self.pages = shards.all("advance")
+        for watcher in self.watchers:
+            watcher.on_tick(self.tick, self.users)
+        self.tick += 1
+
+    def state(self) -> dict[str, Array]:
+        """Gather what is needed to go on from here, as one process would have it."""
+        shards = self._shards()
+        state = self._joined(shards.all("state"))
+        shards.forget(self.tick, state)
+        return state
+
+    def restore(self, state: Mapping[str, Array], tick: int) -> None:
+        """Go back to what `state` gave at the start of a tick."""
+        self.tick = tick
+        for past in range(tick):
+            self._begin(past)
+        self._state = state
+
+    def gather(self) -> list[Spent]:
+        """Bring the people here, and whom the first of them know; return what the shards used up."""
+        state = self._joined(self._shards().all("state"))
+        people = {name.removeprefix(PEOPLE): a for name, a in state.items() if name.startswith(PEOPLE)}
+        self.users.columns = Columns(people)
+        ties = self._shards().all("ties")[0]
+        self.users.ties = None if ties is None else Ties(*ties)  # type: ignore[attr-defined]
+        return self._shards().all("spent")
+
+    def _shards(self) -> Ensemble:
+        if not self._begun:
+            self.ensemble.begin(Start(self.tick, self._state, self.path))
+            self._begun, self._state = True, None
+        return self.ensemble
+
+    def _joined(self, states: list[State]) -> dict[str, Array]:
+        own = {f"world/{name}": a for name, a in self.world.state().items()}
+        own |= {f"policy/{name}": a for name, a in self.policy.state().items()}
+        return joined(states, self.deal, own)

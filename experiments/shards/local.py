@@ -1,0 +1,212 @@
+"""A room on this machine: a process a shard, pipes for words, shared memory for arrays.
+
+Workers come from a fork server that has imported what they need, so that one begins in some tens of
+milliseconds; each does its arithmetic in one thread. They leave Ctrl-C to whoever leads the run, and
+end with it, however it ends: a thread of theirs waits for the other end of a pipe to close.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rehearse.errors import UserError
+from rehearse.experiments.shards.parcels import Parcel, pack
+from rehearse.experiments.shards.rooms import LostError
+from rehearse.experiments.shards.work import FAILED, Task, serve
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+PRELOADED = ["rehearse.experiments.shards.local", "rehearse.agents.crowd", "duckdb", "scipy.sparse"]
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+IN_ORDER = b"."
+PATIENCE = 2.0
+"""Seconds that a worker has to end by itself."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process and the two pipes to it."""
+
+    process: Any
+    words: Connection
+    life: Connection
+    """Closed when we end, which ends the worker."""
+
+    def release(self) -> None:
+        """Let the worker end, with a word that all is in order."""
+        with contextlib.suppress(OSError):
+            self.life.send_bytes(IN_ORDER)
+        self.life.close()
+
+
+class LocalRoom:
+    """Shards as processes of this machine."""
+
+    name = "local"
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="rehearse-", dir=_place()))
+        self._workers: dict[int, Worker] = {}
+        # Named here, for importing mesa makes `spawn` the default of the process.
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
+
+    def begin(self, task: Task) -> None:
+        """Begin a worker, in place of one that is lost."""
+        self._end(task.shard)
+        ours, theirs = self._context.Pipe()
+        listening, life = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=_work,
+            args=(theirs, listening, self._folder),
+            name=f"rehearse-shard-{task.shard}",
+            daemon=True,
+        )
+        with _one_thread_each(), _no_main_module():
+            process.start()
+        theirs.close()
+        listening.close()
+        self._workers[task.shard] = Worker(process, ours, life)
+        try:
+            ours.send(pickle.dumps(task))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise _cannot_travel(error) from error
+
+    def hold(self, thing: object) -> Parcel:
+        """Put something where workers can see it."""
+        return pack(thing, self._folder)
+
+    def tell(self, shard: int, verb: str, handles: tuple[Any, ...]) -> None:
+        """Send a verb with its handles."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._workers[shard].words.send((verb, handles))
+
+    def hear(self, shard: int) -> tuple[str, Any]:
+        """Wait for a worker's next words."""
+        try:
+            kind, parcel = self._workers[shard].words.recv()
+        except (EOFError, OSError) as error:
+            problem = f"the process of shard {shard} has gone."
+            raise LostError(problem) from error
+        return kind, parcel
+
+    def open(self, handle: Parcel) -> Any:
+        """Return what a worker packed."""
+        return handle.open()
+
+    def free(self, handles: list[Parcel]) -> None:
+        """Remove what lies in shared memory."""
+        for handle in handles:
+            handle.free()
+
+    def processes(self) -> dict[int, int]:
+        """Return the process id of each shard."""
+        return {shard: worker.process.pid for shard, worker in self._workers.items()}
+
+    def close(self) -> None:
+        """End the workers and remove what lies in shared memory."""
+        for worker in self._workers.values():
+            worker.release()
+        for shard in list(self._workers):
+            self._end(shard)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, shard: int) -> None:
+        worker = self._workers.pop(shard, None)
+        if worker is None:
+            return
+        worker.release()
+        worker.words.close()
+        worker.process.join(PATIENCE)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+class _Pipe:
+    """A worker's link to whoever leads the run."""
+
+    def __init__(self, words: Connection, folder: Path) -> None:
+        self._words = words
+        self._folder = folder
+
+    def ask(self, kind: str, thing: object) -> tuple[str, tuple[Any, ...]]:
+        """Say something and wait for the answer."""
+        self._words.send((kind, pack(thing, self._folder)))
+        verb, handles = self._words.recv()
+        return verb, tuple(handle.open() for handle in handles)
+
+
+def _work(words: Connection, life: Connection, folder: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with, args=(life, folder), daemon=True).start()
+    link = _Pipe(words, folder)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        serve(_unpacked(words.recv(), link), link)
+
+
+def _unpacked(task: bytes, link: _Pipe) -> Task:
+    try:
+        unpacked: Task = pickle.loads(task)  # noqa: S301 - whoever leads the run made it
+    except (ImportError, AttributeError) as error:
+        link.ask(FAILED, _cannot_travel(error))
+        raise EOFError from error
+    return unpacked
+
+
+def _cannot_travel(error: Exception) -> UserError:
+    problem = f"what shards need cannot be sent to other processes: {error}."
+    return UserError(problem, "Give the policy by reference, such as model.py:decide, or drop --shards.")
+
+
+def _die_with(life: Connection, folder: Path) -> None:
+    """End this process with whoever leads the run; tidy up if that one had no time to."""
+    try:
+        life.recv_bytes()
+    except (EOFError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let what is begun meanwhile do its arithmetic in one thread, whatever this process does."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Begin a process that does not import the program once more, which would begin the run once more."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
+
+
+def _place() -> Path | None:
+    """Return where files lie in memory, or None for the usual place of temporary files."""
+    return SHARED_MEMORY if SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK) else None
