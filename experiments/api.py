@@ -9,6 +9,7 @@ from rehearse.experiments import running
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
+from rehearse.experiments.shards import Spread
 from rehearse.scenario.load import load as load_scenario
 from rehearse.scenario.model import Scenario
 
@@ -43,13 +44,16 @@ def run(
     out: str | Path | None = None,
     trust: bool = False,
     keep_checkpoints: int | None = None,
+    shards: int = 1,
+    on: str = "local",
     **changes: Any,
 ) -> running.Finished:
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
 
     `policy` is a reference (`greedy-v1`, `model.py:decide`, `model.skops`), a function, or any
     object with `decide`, `predict` or `predict_proba`. `keep_checkpoints` keeps the state at every so
-    many ticks, for quick forks.
+    many ticks, for quick forks. `shards` deals the run to so many processes, or to a Ray cluster with
+    `on="ray"` or `on="ray://HOST:PORT"`; the result is the same.
     """
     return running.run(
         load(scenario, **changes),
@@ -58,6 +62,7 @@ def run(
         out=None if out is None else Path(out),
         trust=trust,
         keep_checkpoints=keep_checkpoints,
+        spread=Spread(shards, on),
     )
 
 

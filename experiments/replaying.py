@@ -79,7 +79,8 @@ class Comparer:
 def replay(folder: Path, *, policy: object | None = None, spread: Spread = ONE_PROCESS) -> Replay:
     """Run a recorded run again, in memory, and say whether every turn and the digest are the same.
 
-    `spread` deals the run to shards. Raises UserError where an input is gone or has changed, or the record cannot be read.
+    `spread` deals the run to shards. Raises UserError where an input is gone or has changed, or the
+    record cannot be read.
     """
     record = RunRecord(folder)
     with assembled(legs_of(record, policy), spread) as assembly:

@@ -19,6 +19,13 @@ Users = Annotated[str | None, typer.Option(metavar="N", help="People in each soc
 Ticks = Annotated[str | None, typer.Option(metavar="N", help="How long, in units of simulated time.")]
 Seed = Annotated[str | None, typer.Option(metavar="N", help="The root of all chance.")]
 Replicas = Annotated[str | None, typer.Option(metavar="N", help="How many independent societies.")]
+Shards = Annotated[
+    str | None, typer.Option(metavar="N", help="Deal the run to N processes; the result is the same.")
+]
+On = Annotated[
+    str,
+    typer.Option(metavar="WHERE", help="Where shards live: local, ray, or ray://HOST:PORT of a cluster."),
+]
 Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value: a dotted path = YAML. May be repeated."),

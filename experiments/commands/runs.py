@@ -11,10 +11,12 @@ from rehearse.experiments.commands.options import (
     AsJson,
     Data,
     Folder,
+    On,
     Quiet,
     Replicas,
     Seed,
     Sets,
+    Shards,
     Ticks,
     Trust,
     Users,
@@ -24,6 +26,7 @@ from rehearse.experiments.commands.progress import Bar
 
 if TYPE_CHECKING:
     from rehearse.experiments.running import Finished
+    from rehearse.experiments.shards import Spread
 
 EXIT_CODES = {"pass": 0, "fail": 1, "unsure": 3}
 DIFFERS = 1
@@ -59,6 +62,8 @@ def run(
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
+    shards: Shards = None,
+    on: On = "local",
 ) -> int:
     """Rehearse a scenario; print the verdict and where the record and the report are.
 
@@ -72,7 +77,14 @@ def run(
     every = None if keep_checkpoints is None else whole("--keep-checkpoints", keep_checkpoints)
     with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
         finished = running.run(
-            found, policy=policy, data=data, out=out, trust=trust, progress=bar, keep_checkpoints=every
+            found,
+            policy=policy,
+            data=data,
+            out=out,
+            trust=trust,
+            progress=bar,
+            keep_checkpoints=every,
+            spread=_spread(shards, on),
         )
     return _told(finished, as_json=as_json, quiet=quiet)
 
@@ -109,26 +121,39 @@ def fork(
     return _told(finished, as_json=as_json, quiet=quiet)
 
 
-def resume(folder: Folder, *, as_json: AsJson = False, quiet: Quiet = False) -> int:
+def resume(
+    folder: Folder,
+    *,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    shards: Shards = None,
+    on: On = "local",
+) -> int:
     """Finish a run that was interrupted, to the same digest as if it had not been."""
     from rehearse.experiments import running
 
     with stdout_for_us(), Bar(folder.name, quiet=quiet) as bar:
-        finished = running.resume(folder, progress=bar)
+        finished = running.resume(folder, progress=bar, spread=_spread(shards, on))
     return _told(finished, as_json=as_json, quiet=quiet)
 
 
-def replay(folder: Folder, *, as_json: AsJson = False) -> int:
+def replay(folder: Folder, *, as_json: AsJson = False, shards: Shards = None, on: On = "local") -> int:
     """Run a record again and prove that it is the same, or say at which turn it differs (exit code 1)."""
     from rehearse.experiments.replaying import replay as replay_run
 
     with stdout_for_us():
-        found = replay_run(folder)
+        found = replay_run(folder, spread=_spread(shards, on))
     if as_json:
         print_json({"run": str(folder), "same": found.same, "digest": found.digest, "detail": found.detail})
     else:
         typer.echo(found.detail)
     return 0 if found.same else DIFFERS
+
+
+def _spread(shards: str | None, on: str) -> Spread:
+    from rehearse.experiments.shards import Spread
+
+    return Spread(1 if shards is None else whole("--shards", shards), on)
 
 
 def _told(finished: Finished, *, as_json: bool, quiet: bool) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rehearse.agents.ties import Ties
 from rehearse.columns import Array, Columns
-from rehearse.contract import Policy
+from rehearse.contract import Policy, Remembers
 from rehearse.engine import Simulation
 from rehearse.experiments.shards.deal import Deal
 from rehearse.experiments.shards.ensemble import Ensemble
@@ -81,5 +81,6 @@ class Conductor(Simulation):
 
     def _joined(self, states: list[State]) -> dict[str, Array]:
         own = {f"world/{name}": a for name, a in self.world.state().items()}
-        own |= {f"policy/{name}": a for name, a in self.policy.state().items()}
+        if isinstance(self.policy, Remembers):
+            own |= {f"policy/{name}": a for name, a in self.policy.state().items()}
         return joined(states, self.deal, own)

@@ -58,7 +58,7 @@ class LocalRoom:
     name = "local"
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="rehearse-", dir=_place()))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"rehearse-{os.getpid()}-", dir=_place()))
         self._workers: dict[int, Worker] = {}
         # Named here, for importing mesa makes `spawn` the default of the process.
         self._context = multiprocessing.get_context("forkserver")
