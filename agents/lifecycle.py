@@ -8,7 +8,7 @@ come at the beginning of the next tick (`admit`). Columns, one row a person, -1 
     alive                     is here
     arrived, left, returned   the first tick here; the last tick here before leaving; the first one back
     came_by, left_for         why the person came last, and why he or she left last (`Coming`, `Leaving`)
-    ticks_here                in how many ticks so far
+    ticks_here, times_left    in how many ticks so far; how often the person left
 
 Who is not here opens no session, has no goals, is not influenced and influences nobody.
 """
@@ -26,7 +26,7 @@ from rehearse.agents import memory
 from rehearse.agents.blocks import raw
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
-from rehearse.columns import Columns, Rows
+from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import NOTHING, Codes, Flags
 from rehearse.contract.codes import Code
 from rehearse.exact import Floats
@@ -55,8 +55,8 @@ class Leaving(Code):
     """Because friends had left."""
 
 
-WORDS = {"came_by": Coming.words(), "left_for": Leaving.words()}
-"""What the codes of the columns are called."""
+WORDS = {"came_by": ("", *Coming.words()), "left_for": ("", *Leaving.words())}
+"""What the codes of the columns are called in a record (`told`)."""
 
 
 # ── The hazards of some rows, one row of numbers a reason ─────────────────────────────────────────
@@ -187,7 +187,24 @@ def add_columns(columns: Columns, people: People) -> None:
     columns["left_for"] = np.full(columns.length, NOTHING, dtype=np.int8)
     for name in ("left", "returned"):
         columns[name] = np.full(columns.length, NOTHING, dtype=np.int32)
-    columns["ticks_here"] = np.zeros(columns.length, dtype=np.int32)
+    for name in ("ticks_here", "times_left"):
+        columns[name] = np.zeros(columns.length, dtype=np.int32)
+
+
+def told(columns: Columns, tick: int) -> dict[str, Array]:
+    """Return the columns as a record keeps them when `tick` comes next; nothing where nobody comes or goes.
+
+    Whoever decided to come only then has not come yet. A reason is its code plus 1, and 0 is none.
+    """
+    if "arrived" not in columns:
+        return {}
+    due = {name: raw(columns, name) >= tick for name in ("arrived", "returned")}
+    found: dict[str, Array] = {
+        name: np.where(late, NOTHING, raw(columns, name)) for name, late in due.items()
+    }
+    reasons = {"came_by": due["arrived"] | due["returned"], "left_for": np.zeros(columns.length, np.bool_)}
+    found |= {n: np.where(late, 0, raw(columns, n) + 1).astype(np.int8) for n, late in reasons.items()}
+    return found
 
 
 def comes_and_goes(people: People) -> bool:
@@ -254,7 +271,7 @@ class Lifecycle:
         here, known = raw(columns, "alive")[piece].copy(), raw(columns, "arrived")[piece] >= 0
         raw(columns, "ticks_here")[piece] += here
         u = self._chance.uniform("life", columns["replica"][piece], columns["user"][piece], tick=tick)[:, 0]
-        for who, law in ((here, self._leave), (~here & known, self._return), (~known, self._arrive)):
+        for who, law in ((here, self._leave), (~here & known, self._return), (~here & ~known, self._arrive)):
             some = np.flatnonzero(who)
             law(piece.start + some, u.take(some), tick)
 
@@ -265,6 +282,7 @@ class Lifecycle:
         satisfaction, trust = columns.numbers("satisfaction", rows), columns.numbers("trust", rows)
         why = struck(leaving(churn, satisfaction, trust, self._seen(rows).gone), uniform)
         self._note(rows, why, Leaving.CHANCE, {"left": tick, "alive": False}, "left_for")
+        raw(columns, "times_left")[rows] += why >= 0
 
     def _return(self, rows: Rows, uniform: Floats, tick: int) -> None:
         if self._people.returns is not None:

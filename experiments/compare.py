@@ -18,8 +18,7 @@ from rehearse.columns import Columns
 from rehearse.errors import UserError
 from rehearse.experiments.intervals import Interval, Sample, Unit, paired
 from rehearse.experiments.metrics import HEADLINES, METRICS, Measures, Metric, Part, Readable
-from rehearse.experiments.metrics.base import Gap, Resource, Scale
-from rehearse.experiments.metrics.known import JUDGED
+from rehearse.experiments.metrics.base import JUDGED, Gap, Resource, Scale
 from rehearse.experiments.sentences import UNITS, amount, plain
 from rehearse.experiments.verdict import CONFIDENCE, rounded
 from rehearse.scenario.base import Strict

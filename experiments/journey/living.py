@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rehearse.agents import lifecycle
 from rehearse.contract import End, Exchange, Fault, Intent, Users
 from rehearse.experiments.build import Assembly, Override
 from rehearse.experiments.journey.story import Friend, Goal, Influenced, Life, Memory, Moment
@@ -103,6 +104,7 @@ class _Watcher:
         """Return friends by how far they moved the person: each by the distance, those heard alone."""
         people, values = self.person.model.people, self._values[influence.what]
         rows = self.person.model.friends_of(self.person.row)
+        rows = rows[people["alive"][rows]]
         if influence.how == "bounded":
             rows = rows[np.abs(values[rows] - before) <= influence.reach]
         gaps = values[rows] - before
@@ -165,4 +167,18 @@ def _moment(person: User, tick: int, influenced: tuple[Influenced, ...]) -> Mome
         goals_met=int(person.goals_met),
         goals_given_up=int(person.goals_given_up),
         influenced=influenced,
+        **_passages(person, tick),
     )
+
+
+def _passages(person: User, tick: int) -> dict[str, str]:
+    """Return the reasons of what the person did in a tick: arrive, return, leave."""
+    people, row = person.model.people, person.row
+    if "arrived" not in people:
+        return {}
+    reason = {"arrived": "came_by", "returned": "came_by", "left": "left_for"}
+    return {
+        name: lifecycle.WORDS[why][int(people[why][row]) + 1]
+        for name, why in reason.items()
+        if people[name][row] == tick
+    }

@@ -57,8 +57,9 @@ def _beginning(journey: Journey, width: int) -> list[str]:
         return []
     start = journey.life.start
     wants = words.listed(_goal(goal, journey.unit) for goal in start.goals) or "nothing yet"
+    absent = "" if start.alive else "not here yet; "
     text = (
-        f"trust {words.fixed(start.trust)}, satisfaction {words.fixed(start.satisfaction)}, opinion "
+        f"{absent}trust {words.fixed(start.trust)}, satisfaction {words.fixed(start.satisfaction)}, opinion "
         f"{words.fixed(start.opinion)}, habit {words.fixed(start.habit)}; wants {wants}"
     )
     return ["", *_hanging("At first: ", f"{text}.", width)]
@@ -89,13 +90,22 @@ def day_of(journey: Journey, tick: int, width: int) -> list[str]:
     """Return a tick as lines: its session and what it left behind; nothing where nothing happened."""
     session = journey.session(tick)
     unit = words.title(journey.unit)
-    after = list(_afterwards(journey, tick, came=bool(session)))
+    came, after = _coming(journey, tick), list(_afterwards(journey, tick, came=bool(session)))
     if not session:
-        return _hanging(f"{unit} {tick}: ", "; ".join(after), width) if after else []
+        told_of = [*came, *after]
+        return _hanging(f"{unit} {tick}: ", "; ".join(told_of), width) if told_of else []
     lines = [f"{unit} {tick}, session {session[0].session}{_wish(journey, tick)}"]
+    lines += [f"{INDENT}before  {_capital(each)}." for each in came]
     for step in session:
         lines += _hanging(f"{INDENT}turn {step.turn}  ", sentence(step), width)
     return lines + (_hanging(f"{INDENT}after   ", _capital("; ".join(after)) + ".", width) if after else [])
+
+
+def _coming(journey: Journey, tick: int) -> list[str]:
+    """Return how the person came to be here in a tick, where he or she was not before."""
+    now = None if journey.life is None else journey.life.at(tick)
+    told_of = [("arrives", now.arrived), ("comes back", now.returned)] if now else []
+    return [f"{verb} {words.COMINGS[why]}" for verb, why in told_of if why in words.COMINGS]
 
 
 def _wish(journey: Journey, tick: int) -> str:
@@ -181,8 +191,8 @@ def _afterwards(journey: Journey, tick: int, *, came: bool) -> Iterator[str]:
     if came and words.fixed(before.trust) != words.fixed(now.trust):
         yield f"trust {words.fixed(before.trust)} → {words.fixed(now.trust)}"
     yield from (_influence(each) for each in now.influenced if _worth_telling(each, came=came))
-    if before.alive and not now.alive:
-        yield "leaves for good"
+    if now.left:
+        yield f"leaves {words.LEAVINGS[now.left]}"
 
 
 def _worth_telling(influence: Influenced, *, came: bool) -> bool:
@@ -230,7 +240,7 @@ def ending(journey: Journey, width: int) -> list[str]:
     if journey.life is not None:
         final = journey.life.at(journey.ticks - 1)
         text += f"; trust {words.fixed(journey.life.start.trust)} → {words.fixed(final.trust)}"
-        text += "" if final.alive else "; left for good"
+        text += "" if final.alive else "; not here any more"
     return _hanging("In the end: ", f"{text}.", width)
 
 

@@ -125,6 +125,12 @@ class Moment:
     goals_met: int
     goals_given_up: int
     influenced: tuple[Influenced, ...] = ()
+    arrived: str = ""
+    """Why the person was here from this tick on for the first time; '' where that was not so."""
+    returned: str = ""
+    """Why he or she was back from this tick on."""
+    left: str = ""
+    """Why he or she left at the end of this tick."""
 
 
 @dataclass(frozen=True, slots=True)

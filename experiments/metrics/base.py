@@ -17,6 +17,9 @@ Scale = Literal["share", "points", "level", "turns", "ms", "s", "MB", "utility",
 """What a value is counted in. `share`: 0 to 1, told as a percentage; `points`: a difference of shares;
 `level`: 0 to 1, told as such."""
 
+JUDGED = "\"end\" NOT IN ('none', 'infra_error')"
+"""A session is read from its last turn; failures of the infrastructure are counted apart."""
+
 
 class Readable(Protocol):
     """A record that metrics can be read off: `RunRecord` is one."""
@@ -48,6 +51,14 @@ class Ratio:
     value: str
     where: str = "true"
     per: Literal["turn", "tick"] = "turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """A mean over lives: the sum of `over` divided by that of `under`, both SQL over the columns of users."""
+
+    over: str
+    under: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ class Gap:
     of: Metric
 
 
-Measure = Ratio | Quantile | Society | Resource | Gap
+Measure = Ratio | Lives | Quantile | Society | Resource | Gap
 
 
 @dataclass(frozen=True, slots=True)

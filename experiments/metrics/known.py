@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import consumption, emergence, society
+from rehearse.experiments.metrics import consumption, emergence, lives, society
 from rehearse.experiments.metrics.base import (
+    JUDGED,
     Cases,
     Gap,
+    Lives,
     Metric,
     Quantile,
     Ratio,
@@ -24,8 +26,6 @@ from rehearse.registry import entries
 from rehearse.scenario.model import Criterion
 
 GAP = "gap:"
-JUDGED = "\"end\" NOT IN ('none', 'infra_error')"
-"""A session is read from its last turn; failures of the infrastructure are counted apart."""
 ANSWERED = "action >= 0"
 MODELS = "\"end\" <> 'infra_error' AND fault <> 'injected'"
 """Turns in which the model itself was asked: not those that the scenario made fail."""
@@ -199,19 +199,7 @@ _ALL = (
         measure=Ratio("reward", "isfinite(reward)"),
         cases=Cases("isfinite(reward)", "reward", "brought a reward of {reward:.3g} with {action}"),
     ),
-    Metric(
-        name="return_rate",
-        scale="rate",
-        better="higher",
-        meaning="How many sessions a person opened in a tick, on average, until he or she left for good.",
-        phrase="People opened {} sessions a tick on average",
-        measure=Ratio("1", "\"end\" <> 'none'", per="tick"),
-        cases=Cases(
-            '(replica, "user") IN (SELECT (replica, "user") FROM users WHERE NOT alive) AND ' + JUDGED,
-            "satisfaction, tick DESC",
-            "left for good later; this session ended with satisfaction {satisfaction:.2f} ({end})",
-        ),
-    ),
+    *lives.METRICS,
     Metric(
         name="drift:actions",
         scale="index",
@@ -294,7 +282,7 @@ _ALL = (
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 """Every metric by name, in the order of reports."""
-HEADLINES = tuple(m.name for m in _ALL if isinstance(m.measure, Ratio))
+HEADLINES = tuple(m.name for m in _ALL if isinstance(m.measure, Ratio | Lives))
 """What is worth telling of every group."""
 
 
@@ -335,7 +323,7 @@ def check(criteria: Iterable[Criterion], groups: Sequence[str]) -> None:
 def of_groups(metric: Metric) -> bool:
     """Return whether a metric can be taken of some of the people."""
     measure = metric.measure
-    return isinstance(measure, Ratio | Quantile) or (isinstance(measure, Society) and measure.by_part)
+    return isinstance(measure, Ratio | Lives | Quantile) or (isinstance(measure, Society) and measure.by_part)
 
 
 def _gap(metric: Metric) -> Metric:

@@ -26,6 +26,7 @@ from rehearse.experiments.intervals import (
 from rehearse.experiments.metrics.base import (
     Floats,
     Gap,
+    Lives,
     Metric,
     Part,
     Quantile,
@@ -93,6 +94,11 @@ class Measures:
         turns = self.record.query("SELECT * FROM turns LIMIT 0")
         return frozenset(turns) | frozenset(self.record.query("SELECT * FROM ticks LIMIT 0"))
 
+    @cached_property
+    def comes_and_goes(self) -> bool:
+        """Return whether people arrive or leave during the run."""
+        return "ticks_here" in self.record.query("SELECT * FROM users LIMIT 0")
+
     def names(self, kind: Literal["group", "segment"]) -> tuple[str, ...]:
         """Return the groups (or segments) that have people, groups in the manifest's order."""
         found = self.record.query(f'SELECT DISTINCT "{kind}" AS name FROM users ORDER BY name')
@@ -101,8 +107,9 @@ class Measures:
         return tuple(sorted(present, key=lambda n: (order.index(n) if n in order else len(order), n)))
 
     def people(self, part: Part | None = None) -> int:
-        """Return how many people there are, over all replicas."""
-        where = "true" if part is None else f'"{part.kind}" = {quoted(part.name)}'
+        """Return how many people ever were here, over all replicas."""
+        here = "ticks_here > 0" if self.comes_and_goes else "true"
+        where = here if part is None else f'{here} AND "{part.kind}" = {quoted(part.name)}'
         return int(self.record.query(f"SELECT count(*) AS n FROM users WHERE {where}").numbers("n")[0])
 
     def applies(self, metric: Metric) -> bool:
@@ -133,7 +140,7 @@ class Measures:
     def sample(self, metric: Metric, part: Part | None = None) -> Sample:
         """Return one value for each independent unit, in the same order for every metric and part."""
         measure = metric.measure
-        if isinstance(measure, Ratio):
+        if isinstance(measure, Ratio | Lives):
             return self._ratio(metric, part)
         if isinstance(measure, Quantile):
             return self._quantile(measure, part)
@@ -145,19 +152,19 @@ class Measures:
         return Sample.of_replicas(values, bounded=metric.bounded)
 
     @cached_property
-    def _ratios(self) -> dict[str, tuple[int, Ratio]]:
-        known = (*METRICS.values(), *self._more)
-        chosen = [m for m in known if isinstance(m.measure, Ratio) and self.columns.issuperset(m.needs)]
-        return {m.name: (i, m.measure) for i, m in enumerate(chosen) if isinstance(m.measure, Ratio)}
+    def _ratios(self) -> dict[str, tuple[int, Ratio | Lives]]:
+        known = [m for m in (*METRICS.values(), *self._more) if self.columns.issuperset(m.needs)]
+        measures = [(m.name, m.measure) for m in known if isinstance(m.measure, Ratio | Lives)]
+        return {name: (i, measure) for i, (name, measure) in enumerate(measures)}
 
     @cached_property
     def _tally(self) -> Columns:
         ratios = list(self._ratios.values())
-        whole = ticks_of(self.record)
-        summed = ", ".join(_sums(i, r) for i, r in ratios)
-        filled = ", ".join(_filled(i, r, whole) for i, r in ratios)
+        there = "u.ticks_here" if self.comes_and_goes else str(ticks_of(self.record))
+        summed = ", ".join(_sums(i, r) for i, r in ratios if isinstance(r, Ratio))
+        filled = ", ".join(_filled(i, r, there) for i, r in ratios)
         everybody = f"""WITH person AS (
-          SELECT t.replica, t."user", max(tick) AS last_tick, {summed} FROM turns t GROUP BY ALL),
+          SELECT t.replica, t."user", {summed} FROM turns t GROUP BY ALL),
         everybody AS (SELECT u.replica, u."user", {self._code("group")}, {self._code("segment")}, {filled}
           FROM users u LEFT JOIN person p ON p.replica = u.replica AND p."user" = u."user")"""
         if self.unit == "users":
@@ -281,14 +288,12 @@ def _sums(i: int, ratio: Ratio) -> str:
     return f"{over}, count(*) FILTER ({ratio.where}) AS under_{i}"
 
 
-def _filled(i: int, ratio: Ratio, ticks: int) -> str:
-    if ratio.per == "turn":
-        return f"coalesce(p.over_{i}, 0.0) AS over_{i}, coalesce(p.under_{i}, 0) AS under_{i}"
-    # When people left for good is not recorded. Up to the last session, and without it, they were there.
-    held = f"coalesce(p.over_{i}, 0.0)"
-    over = f"CASE WHEN u.alive THEN {held} ELSE greatest({held} - 1.0, 0.0) END"
-    under = f"CASE WHEN u.alive THEN {ticks} ELSE coalesce(p.last_tick, 0) END"
-    return f"{over} AS over_{i}, {under} AS under_{i}"
+def _filled(i: int, measure: Ratio | Lives, there: str) -> str:
+    """Return SQL for what a person adds to a mean; `there`: the ticks that he or she was here."""
+    if isinstance(measure, Lives):
+        return f"CAST({measure.over} AS DOUBLE) AS over_{i}, CAST({measure.under} AS DOUBLE) AS under_{i}"
+    under = f"coalesce(p.under_{i}, 0)" if measure.per == "turn" else there
+    return f"coalesce(p.over_{i}, 0.0) AS over_{i}, {under} AS under_{i}"
 
 
 def _cell(i: int) -> str:

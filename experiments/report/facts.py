@@ -97,7 +97,8 @@ def overall(record: RunRecord) -> Overall:
             count(*) FILTER (fault <> 'none') AS failures FROM turns"""
         )
     )[0]
-    counted = "SELECT count(*) AS people, count(DISTINCT replica) AS replicas FROM users"
+    there = "ticks_here > 0" if "ticks_here" in columns_of(record, "users") else "true"
+    counted = f"SELECT count(*) FILTER ({there}) AS people, count(DISTINCT replica) AS replicas FROM users"
     people = rows(record.query(counted))[0]
     ticks = rows(record.query("SELECT min(tick) AS first_tick, max(tick) AS last_tick FROM ticks"))[0]
     return Overall(**{name: int(n or 0) for name, n in (turns | people | ticks).items()})

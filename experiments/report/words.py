@@ -39,6 +39,21 @@ FAULTS = {
     "injected": "the call was made to fail by the scenario",
 }
 
+COMINGS = {
+    "schedule": "when the scenario says so",
+    "self": "unprompted",
+    "friends": "because of friends who are here",
+}
+"""Why somebody arrived or came back."""
+
+LEAVINGS = {
+    "chance": "for reasons of their own",
+    "dissatisfaction": "dissatisfied",
+    "distrust": "out of distrust",
+    "friends": "because friends had left",
+}
+"""Why somebody left."""
+
 VERDICTS = {"pass": ("✓", "Pass"), "fail": ("✗", "Fail"), "unsure": ("?", "Unsure")}
 """Each verdict's symbol and word, so that colour never speaks alone."""
 

@@ -14,7 +14,6 @@ from rehearse.agents.crowd import Crowd, build
 from rehearse.agents.lifecycle import Coming, Leaving
 from rehearse.agents.ties import Ties, freeze
 from rehearse.chance import Chance
-from rehearse.columns import Columns
 from rehearse.contract import Offer
 from rehearse.errors import ScenarioError
 from rehearse.scenario.lifecycle import Arrivals, Churn, Wave
@@ -434,8 +433,14 @@ def test_hazards_of_leaving_are_as_written():
     assert np.concatenate(found) == pytest.approx([0.1, 0.15, 0.3, 0.15])
 
 
-def test_columns_that_a_life_changes_are_a_crowds():
-    """What the record calls the reasons is what the codes mean."""
-    assert lifecycle.WORDS["came_by"] == ("start", "schedule", "self", "friends")
-    assert lifecycle.WORDS["left_for"] == ("chance", "dissatisfaction", "distrust", "friends")
-    assert isinstance(crowd_of(3, churn={"rate": 0.1}).columns, Columns)
+def test_a_record_tells_of_those_only_who_came():
+    """Who decided to come when the run was over never came; reasons are told one place further."""
+    crowd = crowd_of(6, arrivals={"start": 2, "steady": 1}, churn={"rate": 0.0})
+    pass_time(crowd, 2)
+    assert crowd.columns["arrived"].tolist() == [0, 0, 1, 2, -1, -1]
+    found = lifecycle.told(crowd.columns, 2)
+    assert found["arrived"].tolist() == [0, 0, 1, -1, -1, -1]
+    words = lifecycle.WORDS["came_by"]
+    assert [words[code] for code in found["came_by"]] == ["start", "start", "schedule", "", "", ""]
+    assert [lifecycle.WORDS["left_for"][code] for code in found["left_for"]] == [""] * 6
+    assert lifecycle.told(crowd_of(6).columns, 2) == {}

@@ -94,10 +94,36 @@ def test_latency_is_a_percentile_of_turns(record):
     assert value(record, "latency_p99") == pytest.approx(np.percentile([100.0] * 5 + [300.0], 99))
 
 
-def test_who_left_for_good_is_counted_until_the_last_session(record):
-    """People who left count with the sessions before their last one, over the ticks before it."""
-    record.users["alive"] = np.array([True, False, True, True])
-    assert value(record, "return_rate") == pytest.approx(3 / 6)
+def test_sessions_are_counted_over_the_ticks_that_people_were_here(record):
+    """Where people come and go, four sessions in six ticks of being here are two a three ticks."""
+    record.users["ticks_here"] = np.array([2, 1, 2, 1])
+    assert value(record, "return_rate") == pytest.approx(4 / 6)
+
+
+def test_who_never_came_is_not_counted(record):
+    """Of four people drawn three were ever here."""
+    record.users["ticks_here"] = np.array([2, 1, 2, 0])
+    assert Measures(record).people() == 3
+    assert Measures(record).people(Part("group", "high")) == 1
+
+
+def test_churn_retention_and_growth_are_read_off_lives(record):
+    """Churn is leavings a tick here, retention those here of those who were, growth last over first."""
+    record.users["ticks_here"] = np.array([2, 1, 2, 0])
+    record.users["times_left"] = np.array([0, 1, 1, 0])
+    record.users["alive"] = np.array([True, False, True, False])
+    ticks = record.ticks
+    record.ticks["here"], record.ticks["left"] = np.linspace(2, 3, ticks.length), np.zeros(ticks.length)
+    assert value(record, "churn") == pytest.approx(2 / 5)
+    assert value(record, "churn", Part("group", "high")) == 1.0
+    assert value(record, "gap:churn") == pytest.approx(0.75)
+    assert value(record, "retention") == pytest.approx(2 / 3)
+    assert value(record, "growth") == pytest.approx(1.5)
+
+
+def test_where_nobody_comes_or_goes_there_is_no_churn(record):
+    """Churn, retention and growth do not apply to a society that stays as it is."""
+    assert not any(Measures(record).applies(find(name)) for name in ("churn", "retention", "growth"))
 
 
 def test_resources_come_from_the_manifest(record):
