@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,16 @@ def _run(command: list[str], limit_s: float) -> str:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
     environment |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
     try:
-        done = subprocess.run(  # noqa: S603 (our own scripts)
-            command, capture_output=True, text=True, timeout=limit_s, env=environment, check=True
-        )
+        with tempfile.TemporaryDirectory() as folder:  # some peers leave a log where they run
+            done = subprocess.run(  # noqa: S603 (our own scripts)
+                command,
+                capture_output=True,
+                text=True,
+                timeout=limit_s,
+                env=environment,
+                check=True,
+                cwd=folder,
+            )
     except subprocess.TimeoutExpired as error:
         problem = f"{Path(command[1]).name} took longer than {limit_s:.0f} seconds"
         raise NotMeasured(problem) from error

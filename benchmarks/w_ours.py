@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import phases
+
 LIVED = """
     SELECT avg(satisfaction) AS satisfaction, avg(CAST(choice < 0 AS INT)) AS "nothing taken",
         count(*) / count(*) FILTER (turn = 0) AS "turns a session"
@@ -86,6 +88,10 @@ def main() -> int:
     if asked.seat:
         print(json.dumps(seat(asked.users)))
         return 0
+    if asked.phases:
+        scenario = _scenario(asked.users, asked.ticks, asked.model, asked.columns)
+        print(json.dumps(phases.run(scenario)))
+        return 0
     print(json.dumps(ours(asked.users, asked.ticks, asked.model, asked.columns)))
     return 0
 
@@ -93,10 +99,7 @@ def main() -> int:
 def _scenario(users: int, ticks: int, model: str, columns: str) -> Any:
     from rehearse.experiments.api import load
 
-    if columns == "all":
-        problem = "the scenario `workload` has no way of recording all columns yet"
-        raise SystemExit(problem)
-    settings = {"policy.name": model}
+    settings: dict[str, Any] = {"policy.name": model} | ({"columns": None} if columns == "all" else {})
     return load("workload", users=users, ticks=ticks, replicas=1, settings=settings)
 
 
