@@ -98,7 +98,8 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seen", type=Path, default=None, help="an .npy of what a run's model saw")
     asked = parser.parse_args()
-    seen = observations(asked.rows) if asked.seen is None else np.load(asked.seen)
+    there = asked.seen is not None and asked.seen.is_file()
+    seen = np.load(asked.seen)[: asked.rows] if there else observations(asked.rows)
     print(json.dumps(measure(asked.model, seen, asked.repeats)))
     return 0
 

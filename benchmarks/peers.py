@@ -88,6 +88,7 @@ def _install(peer: Peer, folder: Path) -> None:
     uv = shutil.which("uv")
     making = [uv, "venv", "--quiet", "--python", interpreter] if uv else [interpreter, "-m", "venv"]
     filling = [uv, "pip", "install", "--quiet", "--prerelease", "allow", "--python", python] if uv else []
+    FOLDER.mkdir(parents=True, exist_ok=True)
     print(f"making an environment for {peer.name} (once)", flush=True)
     _do(peer, [*making, str(aside)])
     _do(peer, [*(filling or [python, "-m", "pip", "install", "--quiet"]), *peer.packages])
@@ -97,7 +98,9 @@ def _install(peer: Peer, folder: Path) -> None:
 
 def _do(peer: Peer, command: list[str]) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S)  # noqa: S603
+        subprocess.run(  # noqa: S603 (an interpreter, uv and pip)
+            command, check=True, capture_output=True, text=True, timeout=PATIENCE_S, cwd=FOLDER
+        )
     except subprocess.TimeoutExpired as error:
         problem = f"{peer.name} could not be installed in {PATIENCE_S:.0f} seconds"
         raise NotMeasured(problem) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -69,28 +70,46 @@ def all_of(*, quick: bool, make_peers: bool) -> dict[str, Callable[[], Found]]:
 
 def workload(sizes: Sizes) -> Found:
     """Measure W in the engine against the bare models and against plain Mesa objects."""
+    with tempfile.TemporaryDirectory() as folder:
+        seen = Path(folder) / "seen.npy"
+        with suppress(NotMeasured):  # the bare models then see numbers like those of a run
+            script("w_ours.py", "--seen", seen, "--users", sizes.rows // 4, "--model", "linear")
+        return _workload(sizes, seen)
+
+
+def _workload(sizes: Sizes, seen: Path) -> Found:
     arms = {
-        "bare linear": _bare("linear", sizes),
+        "bare linear": _bare("linear", sizes, seen),
         "linear 100k": _ours("linear", sizes.middle, sizes.ticks),
-        "bare cheap": _bare("cheap", sizes),
+        "bare cheap": _bare("cheap", sizes, seen),
         "cheap 100k": _ours("cheap", sizes.middle, 2 * sizes.ticks),
         "mesa cheap": _mesa("cheap", sizes),
         "mesa linear": _mesa("linear", sizes),
-        "linear 1m": _ours("linear", sizes.large, max(sizes.ticks // 2, 1)),
+        "linear 1m": _ours("linear", sizes.large, sizes.ticks),
         "linear 100k, all columns": _ours("linear", sizes.middle, sizes.ticks, "all"),
         "cheap 100k, all columns": _ours("cheap", sizes.middle, 2 * sizes.ticks, "all"),
     }
     best = alternate(arms, sizes.repeats)
-    ratios = {
-        "overhead_w_100k": ("linear 100k", "bare linear"),
-        "overhead_w_1m": ("linear 1m", "bare linear"),
+    found = _ratios(best, {name: (arm, "bare linear") for name, arm in OVERHEADS.items()}, "whole_ns")
+    others = {
         "x_mesa_objects": ("mesa cheap", "cheap 100k"),
         "x_mesa_objects_linear": ("mesa linear", "linear 100k"),
-        "overhead_all_columns_100k": ("linear 100k, all columns", "bare linear"),
+        "overhead_without_making_people": ("linear 100k", "bare linear"),
+        "cost_of_the_full_row_linear": ("linear 100k, all columns", "linear 100k"),
+        "cost_of_the_full_row_cheap": ("cheap 100k, all columns", "cheap 100k"),
     }
-    found = _ratios(best, ratios)
+    found = _both(found, _ratios(best, others))
     rate, why = _value(best, "cheap 100k", lambda arm: 1e9 / arm["ns"])
-    return _with(found, "cheap_turns_per_cpu_s", rate, why)
+    notes = {} if rate is not None else {"cheap_turns_per_cpu_s": why}
+    return _both(found, Found({"cheap_turns_per_cpu_s": rate}, notes))
+
+
+OVERHEADS = {
+    "overhead_w_100k": "linear 100k",
+    "overhead_w_1m": "linear 1m",
+    "overhead_w_100k_full_row": "linear 100k, all columns",
+}
+"""Ratios of a whole run, people and ties made, to the bare decision model."""
 
 
 def scale(sizes: Sizes) -> Found:
@@ -172,11 +191,16 @@ def alternate(arms: Mapping[str, Arm], repeats: int) -> Measured:
 
 
 def _per_turn(found: dict[str, Any]) -> dict[str, Any]:
-    return found if "ns" in found else found | {"ns": found["cpu_s"] / found["turns"] * 1e9}
+    """Return what an arm said, with nanoseconds of CPU a turn: of its sessions, and with making people."""
+    if "ns" in found:  # the bare models, which have no people
+        return found | {"whole_ns": found["ns"]}
+    whole = found["cpu_s"] + found.get("setup_cpu_s", 0.0)
+    turns = found["turns"] / 1e9
+    return found | {"ns": found["cpu_s"] / turns, "whole_ns": whole / turns}
 
 
-def _bare(model: str, sizes: Sizes) -> Arm:
-    return partial(script, "bare.py", "--model", model, "--rows", sizes.rows)
+def _bare(model: str, sizes: Sizes, seen: Path) -> Arm:
+    return partial(script, "bare.py", "--model", model, "--rows", sizes.rows, "--seen", seen)
 
 
 def _ours(model: str, users: int, ticks: int, columns: str = "w") -> Arm:
@@ -189,13 +213,13 @@ def _mesa(model: str, sizes: Sizes) -> Arm:
     return partial(script, "w_mesa.py", *given)
 
 
-def _ratios(best: Measured, pairs: Mapping[str, tuple[str, str]]) -> Found:
+def _ratios(best: Measured, pairs: Mapping[str, tuple[str, str]], of: str = "ns") -> Found:
     """Return time of the first ÷ time of the second of each pair."""
     keys: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     for key, pair in pairs.items():
         missing = [best[name] for name in pair if isinstance(best[name], NotMeasured)]
-        keys[key] = None if missing else best[pair[0]]["ns"] / best[pair[1]]["ns"]
+        keys[key] = None if missing else best[pair[0]][of] / best[pair[1]][of]
         if missing:
             notes[key] = str(missing[0])
     detail = {n: {"missing": str(m)} if isinstance(m, NotMeasured) else m for n, m in best.items()}
@@ -207,6 +231,5 @@ def _value(best: Measured, name: str, of: Callable[[Any], float]) -> tuple[float
     return (None, str(arm)) if isinstance(arm, NotMeasured) else (of(arm), "")
 
 
-def _with(found: Found, key: str, value: float | None, why: str) -> Found:
-    notes = {**found.notes, key: why} if value is None else found.notes
-    return Found({**found.keys, key: value}, notes, found.detail)
+def _both(one: Found, other: Found) -> Found:
+    return Found({**one.keys, **other.keys}, {**one.notes, **other.notes}, {**one.detail, **other.detail})
