@@ -109,5 +109,6 @@ def _numba() -> Any:
         _state.say = None
     numba = importlib.import_module("numba")
     while _state.inlined:
-        importlib.import_module("numba.extending").register_jitable(_state.inlined.pop())
+        extending = importlib.import_module("numba.extending")
+        extending.register_jitable(inline="always")(_state.inlined.pop())
     return numba

@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rehearse.compiled import inlined, twin_of
+
 Floats = NDArray[np.float64]
 
 LN2_HIGH = 6.93147180369123816490e-01
@@ -23,6 +25,9 @@ INVERSE_LN2 = 1.44269504088896338700
 SQRT2 = 1.41421356237309514547
 EXP_RANGE = 708.0
 GRID = 2.0**20
+ROUNDER = 1.5 * 2.0**52
+_POWERS = np.ldexp(1.0, np.arange(-1022, 1023))
+"""The powers of two that `exp` needs."""
 
 # Taylor coefficients 1/k! suffice on |r| <= ln2/2: the first one left out is below 2e-17.
 _EXP_TERMS = tuple(
@@ -50,14 +55,43 @@ _LOG_TERMS = tuple(2.0 / k for k in (21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.
 
 def exp(x: ArrayLike) -> Floats:
     """Return e**x, with a relative error below 1e-15; arguments are held within ±708."""
-    bounded = np.clip(np.asarray(x, dtype=np.float64), -EXP_RANGE, EXP_RANGE)
+    powers = np.array(x, dtype=np.float64, order="C")
+    exp_each(powers.reshape(-1))
+    return powers
+
+
+def _exp_each(x: Floats) -> None:
+    bounded = np.where(x > -EXP_RANGE, np.minimum(x, EXP_RANGE), -EXP_RANGE)
     k = np.rint(bounded * INVERSE_LN2)
     r = (bounded - k * LN2_HIGH) - k * LN2_LOW
     total = np.full_like(r, _EXP_TERMS[0])
     for term in _EXP_TERMS[1:]:
         total *= r
         total += term
-    return np.ldexp(total, k.astype(np.int32))
+    x[:] = np.where(np.isnan(x), x, np.ldexp(total, k.astype(np.int32)))
+
+
+@inlined
+def exp_one(x: float) -> float:
+    """Return e**x of one number, for compiled loops: the steps of `exp`, bit for bit.
+
+    Adding and taking away 1.5 · 2**52 rounds to the nearest whole number, halves to even, as np.rint
+    does; and a product with a power of two is exact, as np.ldexp is.
+    """
+    bounded = min(x, EXP_RANGE) if x > -EXP_RANGE else -EXP_RANGE
+    k = (bounded * INVERSE_LN2 + ROUNDER) - ROUNDER
+    r = (bounded - k * LN2_HIGH) - k * LN2_LOW
+    total = _EXP_TERMS[0]
+    for term in _EXP_TERMS[1:]:
+        total = total * r + term
+    return total * _POWERS[int(k) + 1022] if x == x else x  # noqa: PLR0124 -- NaN stays NaN
+
+
+@twin_of(_exp_each)
+def exp_each(x: Floats) -> None:
+    """Put e**x in the place of each of some numbers, shape (n,)."""
+    for i in range(len(x)):
+        x[i] = exp_one(x[i])
 
 
 def log(x: ArrayLike) -> Floats:
