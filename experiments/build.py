@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -11,9 +11,10 @@ import numpy as np
 
 from rehearse.chance import Chance
 from rehearse.columns import Rows
-from rehearse.contract import Learner, Stage, World
+from rehearse.compiled import expect
+from rehearse.contract import Learner, Stage, Users, World
 from rehearse.engine import Simulation
-from rehearse.engine.kernel import BLOCK
+from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.experiments.resources import Meter
 from rehearse.policies.loading import load
 from rehearse.policies.stack import Stack, stack
@@ -51,6 +52,8 @@ class Assembly:
 
     simulation: Simulation
     stage: Stage
+    columns: tuple[str, ...] | None = None
+    """The columns of turns that are recorded; None: all."""
 
     @property
     def policy(self) -> Stack:
@@ -65,7 +68,9 @@ class Assembly:
 
     def new_recorder(self) -> Recorder:
         """Return a recorder for all of these societies that has recorded nothing yet."""
-        return Recorder(self.stage.replicas)
+        return Recorder(
+            self.stage.replicas, columns=None if self.columns is None else frozenset(self.columns)
+        )
 
     def write_to(self, path: Path) -> None:
         """Hear where the run is kept: nothing to do where everything is in one process."""
@@ -80,14 +85,13 @@ class Assembly:
 
 def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     """Build world, people and policy and seat them; raises UserError where one cannot be built."""
-    from rehearse.agents.crowd import build
-
     props = props or Props()
     chance = Chance(scenario.seed)
     chosen = range(scenario.replicas) if props.replicas is None else sorted(props.replicas)
     replicas = np.asarray(chosen, dtype=np.int32)
     world = world_of(scenario, props.data, chance)
-    users = build(scenario.people, world, chance, replicas, props.only)
+    make_people: Callable[..., Users] = find("people", scenario.people.model).load()
+    users = make_people(scenario.people, world, chance, replicas, props.only)
     stage = Stage(
         items=world.items,
         features=users.feature_names,
@@ -98,9 +102,17 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     )
     policy = met(scenario, stage, props)
     simulation = Simulation(
-        world=world, users=users, policy=policy, chance=chance, time=scenario.time, block=props.block
+        world=world,
+        users=users,
+        policy=policy,
+        chance=chance,
+        time=scenario.time,
+        block=props.block,
+        felt_before=tuple(name for name in FELT if _recorded(scenario, f"{name}_before")),
+        felt_after=tuple(name for name in FELT if _recorded(scenario, name)),
     )
-    return Assembly(simulation, stage)
+    expect(scenario.people_in_all * scenario.time.ticks)
+    return Assembly(simulation, stage, scenario.columns)
 
 
 def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:
@@ -112,6 +124,10 @@ def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:
         trust=props.trust,
     )
     return stack(inner, scenario, stage, tile=props.tile, override=props.override)
+
+
+def _recorded(scenario: Scenario, column: str) -> bool:
+    return scenario.columns is None or column in scenario.columns
 
 
 def world_of(scenario: Scenario, data: Path | None, chance: Chance) -> World:

@@ -18,7 +18,7 @@ def table_of_users(simulation: Simulation, scenario: Scenario) -> tuple[Columns,
     people = simulation.users.columns
     table: dict[str, Array] = {name: a for name, a in people.items() if a.ndim == 1}
     table |= lifecycle.told(people, simulation.tick)
-    for i, attribute in enumerate(simulation.world.attributes):
+    for i, attribute in enumerate(simulation.world.attributes[: people["taste"].shape[1]]):
         table[f"taste_{attribute}"] = people["taste"][:, i]
     segments = ("base", *(s.name for s in scenario.people.segments))
     words = {"group": simulation.users.groups, "segment": segments} | lifecycle.WORDS

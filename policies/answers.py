@@ -22,10 +22,11 @@ from rehearse.contract import NOTHING, Decisions, Fault, Flags, Requests
 from rehearse.errors import did_you_mean
 from rehearse.exact import Floats
 from rehearse.policies.complaints import AnswerError, Complaints
-from rehearse.policies.judge import NOT_A_NUMBER, UNKNOWN, Judge, Places, emptied
+from rehearse.policies.judge import NOT_A_NUMBER, UNKNOWN, Judge, Places, emptied, in_order
 
 KEYS = ("action", "slate", "score", "propensity")
 NUMBERS = ("score", "propensity")
+NEUTRAL = (*NUMBERS, "latency", "version", "rationale", "fault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,9 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
     model's to set.
     """
     columns = {f.name: np.asarray(getattr(answer, f.name)) for f in fields(Decisions)}
+    if _clean(columns, requests):
+        neutral = {name: columns[name][0] for name in NEUTRAL}
+        return Decisions.of(columns["slate"], **neutral | {"guard": None, "measured": None})
     for name, column in columns.items():
         if column.shape[:1] != (len(requests),):
             sentence = f"answered {name} of shape {column.shape} to {len(requests)} requests"
@@ -209,6 +213,20 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
     judge.number("propensity", made.propensity, np.isnan(made.propensity) | _is_share(made.propensity))
     judge.number("latency", made.latency, np.isfinite(made.latency) & (made.latency >= 0.0))
     return emptied(made)
+
+
+def _clean(columns: Mapping[str, Array], requests: Requests) -> bool:
+    """Tell at a glance whether these are whole numbers of items, and nothing else was said."""
+    slate = columns["slate"]
+    n, told_once = len(requests), all(columns[name].strides == (0,) for name in NEUTRAL)
+    if not told_once or slate.ndim != 2 or slate.dtype != np.int32 or not 0 < n == len(slate):
+        return False
+    silent = all(np.isnan(columns[name][0]) for name in NUMBERS)
+    prompt = columns["fault"][0] == 0 and columns["latency"][0] == 0.0
+    lengths = all(len(columns[name]) == n for name in NEUTRAL)
+    return (
+        silent and prompt and lengths and requests.available is None and in_order(slate, len(requests.items))
+    )
 
 
 def _is_share(column: NDArray[np.floating[Any]]) -> Flags:

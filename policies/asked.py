@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from rehearse.chance import Chance, key_of
-from rehearse.columns import Array, Rows
-from rehearse.contract import NOTHING, Decisions, Fault, Feedback, Policy, Requests, Stage
+from rehearse.columns import Array, Rows, everywhere
+from rehearse.contract import NOTHING, Codes, Decisions, Fault, Feedback, Policy, Requests, Stage
 from rehearse.errors import NotCompletedError, PolicyHungError
 from rehearse.policies.answers import read
 from rehearse.policies.complaints import AnswerError, Complaints, told
@@ -76,7 +76,8 @@ class Probe:
 class Asked:
     """A policy that asks another one: in tiles, checked, accounted and within a limit of time.
 
-    `tile` None takes the default: 256 for foreign models, 32,768 for built-in ones. Raises
+    `tile` None takes the default: 256 for foreign models, 32,768 for built-in ones; 0 asks for all who
+    ask at a time, not padded: quicker, for a model whose answers do not depend on the batch. Raises
     PolicyHungError when a call takes longer than `wall_limit_s`, NotCompletedError when a foreign
     model fails to learn; other failures of a foreign model become faults of rows.
     """
@@ -88,12 +89,14 @@ class Asked:
         self.stage = stage
         self.name, self.version = policy.name, policy.version
         self.foreign = is_foreign(policy)
-        self.tile = tile or (FOREIGN_TILE if self.foreign else OWN_TILE)
+        self.tile = tile if tile is not None else (FOREIGN_TILE if self.foreign else OWN_TILE)
+        self._rows = self.tile or OWN_TILE
         self.wall_limit_s = wall_limit_s
         self.account = Account()
         self.complaints: Complaints = getattr(policy, "complaints", Complaints(policy.name))
-        self._padded = not getattr(policy, "one_by_one", False)
+        self._padded = self.tile > 0 and not getattr(policy, "one_by_one", False)
         self._by_replica = bool(getattr(policy, "by_replica", False))
+        self._reads = bool(getattr(policy, "reads", False))
         self._rationales = len(getattr(policy, "rationales", ()))
         self._slate = stage.slate
         self._what = f"the decision model {policy.name!r}"
@@ -105,11 +108,15 @@ class Asked:
         answers = [self._answer(requests, rows) for rows in self._tiles(requests)]
         decisions = Decisions.join(answers).first(self._slate)
         self.account.rows += len(requests)
-        for code, rows in enumerate(np.bincount(decisions.fault)[1:].tolist(), start=1):
+        if decisions.fault.any():
+            self._count(decisions.fault)
+        return decisions
+
+    def _count(self, fault: Codes) -> None:
+        for code, rows in enumerate(np.bincount(fault)[1:].tolist(), start=1):
             if rows:
                 word = Fault(code).word
                 self.account.faults[word] = self.account.faults.get(word, 0) + rows
-        return decisions
 
     def learn(self, feedback: Feedback) -> None:
         """Let the policy learn, if it does."""
@@ -164,8 +171,8 @@ class Asked:
         if self._by_replica:
             starts += (np.flatnonzero(np.diff(requests.replica)) + 1).tolist()
         for start, stop in zip(starts, [*starts[1:], count], strict=True):
-            for begin in range(start, stop, self.tile):
-                yield np.arange(begin, min(begin + self.tile, stop), dtype=np.int64)
+            for begin in range(start, stop, self._rows):
+                yield np.arange(begin, min(begin + self._rows, stop), dtype=np.int64)
 
     def _answer(self, requests: Requests, rows: Rows) -> Decisions:
         if self.foreign:
@@ -174,8 +181,7 @@ class Asked:
         answer, ms = self._timed(asked)
         # Our own policies leave the first place empty only where a person can have nothing at all.
         decisions = read(answer, asked, self.complaints) if (answer.slate[:, 0] < 0).any() else answer
-        decisions.measured[:] = ms
-        return decisions
+        return replace(decisions, measured=everywhere(ms, len(decisions), np.float32))
 
     def _isolate(self, requests: Requests, rows: Rows, budget: _Budget) -> Decisions:
         if budget.left:
@@ -192,18 +198,21 @@ class Asked:
 
     def _call(self, requests: Requests, rows: Rows) -> Decisions:
         padding = self.tile - len(rows) if self._padded else 0
-        asked = _private(requests.take(np.concatenate([rows, np.full(padding, rows[0])])))
+        whole = not padding and len(rows) == len(requests) and rows[0] == 0 and (np.diff(rows) == 1).all()
+        padded = rows if not padding else np.concatenate([rows, np.full(padding, rows[0])])
+        asked = _private(requests if whole else requests.take(padded))
         try:
             answer, ms = self._timed(asked)
         except (AnswerError, PolicyHungError):
             raise
         except (Exception, SystemExit) as error:
             raise AnswerError(Fault.RAISED, told(error)) from error
-        decisions = read(answer, asked, self.complaints)
+        decisions = answer if self._reads else read(answer, asked, self.complaints)
         decisions = decisions.take(np.arange(len(rows))) if padding else decisions
-        decisions.rationale[decisions.rationale >= self._rationales] = NOTHING
-        decisions.measured[:] = ms
-        return decisions
+        if (decisions.rationale >= self._rationales).any():
+            known = decisions.rationale < self._rationales
+            decisions = replace(decisions, rationale=np.where(known, decisions.rationale, np.int8(NOTHING)))
+        return replace(decisions, measured=everywhere(ms, len(decisions), np.float32))
 
     def _timed(self, asked: Requests) -> tuple[Decisions, float]:
         account, peak = self.account, _peak_bytes()
@@ -243,7 +252,8 @@ def _private(requests: Requests) -> Requests:
     if requests.chance is not None:
         high, low = key_of(requests.chance.seed, "the model's own")
         chance = Chance(high << 32 | low)
-    return replace(requests, group=np.full_like(requests.group, NOTHING), truth=None, chance=chance)
+    nobodys: Codes = everywhere(NOTHING, len(requests), np.int8)
+    return replace(requests, group=nobodys, truth=None, chance=chance)
 
 
 def _moved(one: Decisions, other: Decisions) -> int:

@@ -71,6 +71,8 @@ class FunctionPolicy:
     """A function that is given `Requests` and answers all of them."""
 
     foreign = True
+    reads = True
+    """What it answers has been read and checked."""
 
     def __init__(self, function: Callable[[Requests], object], name: str, version: str) -> None:
         self.name, self.version = name, version

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.columns import Array
-from rehearse.contract import NOTHING, Codes, Decisions, Fault, Flags, Requests
+from rehearse.compiled import twin_of
+from rehearse.contract import NOTHING, Codes, Decisions, Fault, Flags, Ints, Requests
 from rehearse.errors import did_you_mean
 from rehearse.policies.complaints import Complaints
 
@@ -57,6 +59,27 @@ class Judge:
         if requests.available is not None:
             missing = _missing(places, requests.available)
             self.find(np.asarray(missing.any(axis=1)), Fault.UNKNOWN_ACTION, out_of_reach)
+
+
+def _in_order(slate: Ints, items: int) -> bool:
+    if slate.min() < 0 or slate.max() >= items:
+        return False
+    pairs = combinations(range(slate.shape[1]), 2)
+    return not any((slate[:, one] == slate[:, other]).any() for one, other in pairs)
+
+
+@twin_of(_in_order)
+def in_order(slate: Ints, items: int) -> bool:
+    """Tell whether all slates (n, k) are full, of known items, none of them twice in one."""
+    for i in range(slate.shape[0]):
+        for place in range(slate.shape[1]):
+            item = slate[i, place]
+            if item < 0 or item >= items:
+                return False
+            for before in range(place):
+                if slate[i, before] == item:
+                    return False
+    return True
 
 
 def emptied(decisions: Decisions) -> Decisions:

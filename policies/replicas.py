@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rehearse.columns import Array
+from rehearse.columns import Array, everywhere
 from rehearse.contract import Decisions, Feedback, Flags, Requests, Stage
 from rehearse.errors import ContractError, PolicyLoadError, UserError
 from rehearse.policies.complaints import Complaints
@@ -25,6 +25,7 @@ class ObjectPolicy:
     """An object with `decide`, one for all societies."""
 
     foreign = True
+    reads = True
 
     def __init__(self, thing: Any, name: str, version: str) -> None:
         self._inner = _asked(thing, name, version)
@@ -67,9 +68,9 @@ class LearningPolicy:
     def decide(self, requests: Requests) -> Decisions:
         """Let the society's own copy answer; all rows must be of one society."""
         decisions = self._inner[int(requests.replica[0])].decide(requests)
-        if not decisions.version.any():
-            decisions.version[:] = self._learned
-        return decisions
+        if decisions.version.any():
+            return decisions
+        return replace(decisions, version=everywhere(self._learned, len(decisions), np.int16))
 
     def learn(self, feedback: Feedback) -> None:
         """Tell each copy what happened in its society."""

@@ -87,11 +87,15 @@ def exp_one(x: float) -> float:
     return total * _POWERS[int(k) + 1022] if x == x else x  # noqa: PLR0124 -- NaN stays NaN
 
 
-@twin_of(_exp_each)
-def exp_each(x: Floats) -> None:
-    """Put e**x in the place of each of some numbers, shape (n,)."""
+@inlined
+def exp_loop(x: Floats) -> None:
+    """Put e**x in the place of each of some numbers, shape (n,), within a compiled loop."""
     for i in range(len(x)):
         x[i] = exp_one(x[i])
+
+
+exp_each = twin_of(_exp_each)(exp_loop)
+"""Put e**x in the place of each of some numbers, shape (n,)."""
 
 
 def log(x: ArrayLike) -> Floats:

@@ -1,7 +1,7 @@
-"""Names of worlds, policies and checks: built-in and plugged in through the same door.
+"""Names of worlds, people, policies and checks: built-in and plugged in through the same door.
 
-A plug-in declares an entry point in the group `rehearse.worlds`, `rehearse.policies` or
-`rehearse.checks`, named `thing-vN`, that points at a factory. Nothing is imported before it is used.
+A plug-in declares an entry point in the group `rehearse.worlds`, `rehearse.people`, `rehearse.policies`
+or `rehearse.checks`, named `thing-vN`, that points at a factory. Nothing is imported before it is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from rehearse.errors import NotFoundError, did_you_mean
 
-Kind = Literal["worlds", "policies", "checks"]
+Kind = Literal["worlds", "people", "policies", "checks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
             "rehearse.environments.recommend:build",
             "items with attributes, people with tastes over them",
         ),
+        Entry("workload-v1", "rehearse.environments.workload:build", "items of the common workload"),
+    ),
+    "people": (
+        Entry("crowd-v1", "rehearse.agents.crowd:build", "personas with goals, memory, patience and friends"),
+        Entry("workload-v1", "rehearse.agents.workload:build", "the lean people of the common workload"),
     ),
     "policies": (
         Entry("random-v1", "rehearse.policies.baselines:Random", "any available item, all as likely"),
@@ -66,7 +71,9 @@ def find(kind: Kind, name: str) -> Entry:
     """Return the entry of a name, or raise NotFoundError that names the nearest ones."""
     known = entries(kind)
     if name not in known:
-        singular = {"worlds": "world", "policies": "policy", "checks": "check"}[kind]
+        singular = {"worlds": "world", "people": "model of people", "policies": "policy", "checks": "check"}[
+            kind
+        ]
         problem = f"there is no {singular} named {name!r}."
         raise NotFoundError(problem, did_you_mean(name, known))
     return known[name]

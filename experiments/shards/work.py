@@ -24,7 +24,6 @@ from rehearse.experiments.shards.deal import Deal
 from rehearse.experiments.shards.states import LINKS, State, own_part
 from rehearse.experiments.society import SAMPLE_USERS
 from rehearse.record.digest import Links
-from rehearse.record.recorder import Recorder
 
 BEGIN, STATE, PARTS = "begin", "state", "parts"
 """Answers to a shard: verbs, and what the shards told one another."""
@@ -89,7 +88,8 @@ class Shard:
         self.task = task
         self.assembly = self._assemble()
         self.simulation = self.assembly.simulation
-        self.recorder = Recorder(self.assembly.stage.replicas, keep=self._keep)
+        self.recorder = self.assembly.new_recorder()
+        self.recorder.keep = self._keep
         self.simulation.watchers.append(self.recorder)
         self.folder: RunFolder | None = None
         self._tick: tuple[Columns, Columns] = (Columns(length=0), Columns(length=0))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.chance import Chance, Words
-from rehearse.columns import Array, Rows
+from rehearse.columns import Array, Rows, everywhere
 from rehearse.contract.codes import NOTHING, Codes, Flags, Ints, Singles
 from rehearse.errors import ContractError
 from rehearse.exact import Floats
@@ -208,9 +208,11 @@ class Decisions:
         columns = {}
         for name, (value, kind) in neutral.items():
             found = given.pop(name, None)
-            columns[name] = np.array(
-                np.broadcast_to(np.asarray(value if found is None else found, dtype=kind), len(places))
-            )
+            # What is not given is one number told once (stride 0), not an array of copies.
+            if found is None or np.ndim(found) == 0:
+                columns[name] = everywhere(value if found is None else found, len(places), kind)
+            else:
+                columns[name] = np.broadcast_to(np.asarray(found, kind), len(places))
         if given:
             problem = f"Decisions.of got columns {sorted(given)} that decisions do not have."
             raise ContractError(problem, f"Known: {', '.join(neutral)}.")

@@ -40,7 +40,7 @@ from rehearse.scenario.model import Time
 
 BLOCK = 32768
 FELT = ("satisfaction", "patience", "progress")
-"""The columns of people that every turn records before and after."""
+"""The columns of people that a turn may tell of, before and after."""
 
 
 @dataclass(slots=True)
@@ -57,6 +57,9 @@ class Simulation:
     tick: int = 0
     """The tick that comes next."""
     watchers: list[Watcher] = field(default_factory=list)
+    felt_before: tuple[str, ...] = FELT
+    """Which of these columns those who watch are told as they were before a turn."""
+    felt_after: tuple[str, ...] = FELT
     marks: list[tuple[int, str]] = field(default_factory=list)
     """What changed in the world so far: the tick and a sentence."""
     scheduled: dict[int, Callable[[Simulation], None]] = field(default_factory=dict)
@@ -122,18 +125,19 @@ class Simulation:
         clock = np.zeros(len(rows), dtype=np.float32)
         for number in count():
             exchange = self._take_turn(replace(turn, turn=number), clock)
-            ended = exchange.end != End.NONE
-            self.users.close(exchange.turn.where(ended), exchange.end[ended])
+            gone = np.flatnonzero(exchange.end != End.NONE)
+            self.users.close(exchange.turn.take(gone), exchange.end.take(gone))
             for watcher in self.watchers:
                 watcher.on_turn(exchange)
-            if ended.all():
+            if len(gone) == len(exchange.turn):
                 return
-            turn = exchange.turn.where(~ended)
-            clock = self._later(exchange)[~ended]
+            here = np.flatnonzero(exchange.end == End.NONE)
+            turn = exchange.turn.take(here)
+            clock = self._later(exchange).take(here)
 
     def _take_turn(self, turn: Turn, clock: Singles) -> Exchange:
         people = self.users.columns
-        before = _felt(people, turn.rows)
+        before = _felt(people, turn.rows, self.felt_before)
         offer = self.world.offer(turn, people)
         requests = self._asked(turn, offer)
         decisions = self.policy.decide(requests)
@@ -149,7 +153,7 @@ class Simulation:
             end=self._ends(turn, clock, decisions, responses),
             sim_time=clock,
             before=before,
-            after=_felt(people, turn.rows),
+            after=_felt(people, turn.rows, self.felt_after),
             session=np.asarray(people["session"].take(turn.rows), dtype=np.int32),
         )
 
@@ -189,8 +193,8 @@ def _as_it_was(simulation: Simulation) -> None:
     """Change nothing."""
 
 
-def _felt(people: Columns, rows: Rows) -> dict[str, Singles]:
-    return {name: np.asarray(people[name].take(rows), dtype=np.float32) for name in FELT}
+def _felt(people: Columns, rows: Rows, names: tuple[str, ...]) -> dict[str, Singles]:
+    return {name: np.asarray(people[name].take(rows), dtype=np.float32) for name in names}
 
 
 def _under(state: Mapping[str, Array], part: str) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.columns import Array, Columns, Rows
+from rehearse.columns import Array, Columns, Rows, everywhere
 from rehearse.compiled import twin_of
 from rehearse.contract import NOTHING, Codes, End
 
@@ -57,7 +57,7 @@ class Page:
         parts = [turn.get(name) for turn in self.turns]
         said = _one_value(parts)
         if said is not None:
-            return np.broadcast_to(said, length)
+            return everywhere(said, length, said.dtype)
         kind = next(part.dtype for part in parts if part is not None)
         whole = np.empty(length, dtype=kind)
         for place, part in zip(places, parts, strict=True):
@@ -80,7 +80,7 @@ def _joined(name: str, pages: list[Columns], length: int) -> Array:
     parts = [page.get(name) for page in found]
     said = _one_value(parts)
     if said is not None:
-        return np.broadcast_to(said, length)
+        return everywhere(said, length, said.dtype)
     kind = next(part.dtype for part in parts if part is not None)
     return np.concatenate(
         [
@@ -91,7 +91,7 @@ def _joined(name: str, pages: list[Columns], length: int) -> Array:
 
 
 def _repeated(values: Array, counts: NDArray[np.int64], length: int) -> Array:
-    return np.broadcast_to(values[0], length) if values.strides == (0,) else values.repeat(counts)
+    return everywhere(values[0], length, values.dtype) if values.strides == (0,) else values.repeat(counts)
 
 
 def _one_value(parts: list[Array | None]) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.columns import Array, Columns
+from rehearse.columns import Array, Columns, everywhere
 from rehearse.contract import Exchange, Ints, Users
 from rehearse.record.digest import Links, digest_of, first_links, leaves_of, next_links
 from rehearse.record.page import KEYS, Page, joined
@@ -120,7 +120,7 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
     optional = {"cost": outcomes.cost, "harm": outcomes.harm}
     return {
         "replica": turn.replica,
-        "tick": np.broadcast_to(np.int32(turn.tick), len(turn)),
+        "tick": everywhere(turn.tick, len(turn), np.int32),
         "user": turn.user,
         "session": exchange.session,
         "sim_time": exchange.sim_time,
@@ -151,7 +151,5 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
 
 
 def _before_and_after(exchange: Exchange) -> Mapping[str, Array]:
-    pairs: dict[str, Array] = {}
-    for name, before in exchange.before.items():
-        pairs |= {f"{name}_before": before, name: exchange.after[name]}
-    return pairs
+    before = {f"{name}_before": a for name, a in exchange.before.items()}
+    return before | dict(exchange.after)

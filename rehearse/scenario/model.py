@@ -144,6 +144,8 @@ class Scenario(Strict):
     policy: Part
     slate: Annotated[int, Field(ge=1, le=1000)] = 1
     """How many items a model may propose at a time; what it ranks further down is not shown."""
+    columns: tuple[str, ...] | None = None
+    """The columns of a turn that are recorded besides its keys; None: all that the world fills."""
     time: Time = Time()
     replicas: Annotated[int, Field(ge=1, le=100_000)] = 10
     """How many independent societies are rehearsed; intervals are over them."""

@@ -338,6 +338,8 @@ class People(Strict):
     """Who is served."""
 
     count: Count = 1000
+    model: Name = "crowd-v1"
+    """How people behave: a name of the registry. What another model than crowd-v1 reads, it says itself."""
     source: Source | None = None
     traits: dict[str, Distribution] = {}
     """Named numbers; the names in `agents.TRAITS` steer behaviour and have defaults.

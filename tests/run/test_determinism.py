@@ -15,7 +15,6 @@ from rehearse.columns import Columns
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.running import resume, run, with_policy
-from rehearse.record.recorder import Recorder
 
 SMALL = {"users": 60, "ticks": 8, "replicas": 3}
 
@@ -24,7 +23,8 @@ def watched(scenario, props=None):
     """Return the digest and all turns of a scenario that is run in memory."""
     assembly = assemble(scenario, props or Props())
     pages: list[Columns] = []
-    recorder = Recorder(assembly.stage.replicas, keep=lambda _tick, turns, _society: pages.append(turns))
+    recorder = assembly.new_recorder()
+    recorder.keep = lambda _tick, turns, _society: pages.append(turns)
     assembly.simulation.watchers.append(recorder)
     for _ in range(scenario.time.ticks):
         assembly.simulation.advance()
