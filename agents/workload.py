@@ -155,6 +155,7 @@ def _drawn(ids: Rows, chance: Chance, replicas: NDArray[np.int32]) -> Columns:
     columns["replica"] = replicas.astype(np.int32).repeat(len(ids))
     columns["user"] = np.tile(ids, len(replicas))
     columns["group"] = np.zeros(n, dtype=np.int8)
+    columns["segment"] = np.zeros(n, dtype=np.int8)
     columns["alive"] = np.ones(n, dtype=np.bool_)
     columns["session"] = np.full(n, -1, dtype=np.int32)
     columns["sessions"] = np.zeros(n, dtype=np.int32)

@@ -223,10 +223,8 @@ def _clean(columns: Mapping[str, Array], requests: Requests) -> bool:
         return False
     silent = all(np.isnan(columns[name][0]) for name in NUMBERS)
     prompt = columns["fault"][0] == 0 and columns["latency"][0] == 0.0
-    lengths = all(len(columns[name]) == n for name in NEUTRAL)
-    return (
-        silent and prompt and lengths and requests.available is None and in_order(slate, len(requests.items))
-    )
+    whole = requests.available is None and all(len(columns[name]) == n for name in NEUTRAL)
+    return silent and prompt and whole and in_order(slate, len(requests.items))
 
 
 def _is_share(column: NDArray[np.floating[Any]]) -> Flags:

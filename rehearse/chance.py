@@ -147,7 +147,9 @@ class Chance:
         if max(turn, blocks) >= LIMIT_16:
             problem = f"turn {turn} or {count} draws a turn is more than 65,535 turns or 262,140 draws."
             raise UserError(problem, "Use a separate purpose, or fewer turns.")
-        ids, societies = np.broadcast_arrays(np.asarray(user), np.asarray(replica))
+        ids, societies = np.asarray(user), np.asarray(replica)
+        if ids.shape != societies.shape:
+            ids, societies = (np.ascontiguousarray(a) for a in np.broadcast_arrays(ids, societies))
         words = np.empty((blocks, 4, ids.size), dtype=np.uint32)
         key = key_of(self.seed, purpose)
         draw(ids.reshape(-1), societies.reshape(-1), tick, turn << 16, *key, words)

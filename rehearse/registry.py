@@ -17,6 +17,14 @@ from rehearse.errors import NotFoundError, did_you_mean
 Kind = Literal["worlds", "people", "policies", "checks"]
 
 
+SINGULAR: dict[Kind, str] = {
+    "worlds": "world",
+    "people": "model of people",
+    "policies": "policy",
+    "checks": "check",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A registered name: where its factory is, and what it is in a line."""
@@ -71,9 +79,7 @@ def find(kind: Kind, name: str) -> Entry:
     """Return the entry of a name, or raise NotFoundError that names the nearest ones."""
     known = entries(kind)
     if name not in known:
-        singular = {"worlds": "world", "people": "model of people", "policies": "policy", "checks": "check"}[
-            kind
-        ]
+        singular = SINGULAR[kind]
         problem = f"there is no {singular} named {name!r}."
         raise NotFoundError(problem, did_you_mean(name, known))
     return known[name]

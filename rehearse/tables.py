@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,16 @@ from rehearse.errors import DataError, OutputError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-View = Columns | Path | str
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Parquet files that lack some columns, and what stands for these, in SQL."""
+
+    path: str
+    missing: Mapping[str, str]
+
+
+View = Columns | Path | str | Filled
 """What a query can see under a name: a table in memory, or a Parquet/CSV file or glob of files."""
 Words = Mapping[str, tuple[str, ...]]
 """For a column of codes: what code 0, 1, … is called."""
@@ -163,10 +173,11 @@ def _register(connection: DuckDBPyConnection, name: str, view: View) -> None:
     if isinstance(view, Columns):
         connection.register(name, _flat(view))
         return
-    path = str(view)
+    path, missing = (view.path, view.missing) if isinstance(view, Filled) else (str(view), {})
+    more = "".join(f', {value} AS "{column}"' for column, value in missing.items())
     reader = f"read_csv({_quoted(path)})" if path.endswith(".csv") else None
     reader = reader or f"read_parquet({_quoted(path)}, union_by_name = true)"
-    connection.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM {reader}')
+    connection.execute(f'CREATE TEMP VIEW "{name}" AS SELECT *{more} FROM {reader}')
 
 
 def _plain(values: Any) -> Array:

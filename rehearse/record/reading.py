@@ -9,8 +9,9 @@ from typing import Any
 
 from rehearse.columns import Columns
 from rehearse.errors import NotFoundError, OutputError
+from rehearse.record.recorder import KINDS
 from rehearse.scenario.model import Scenario
-from rehearse.tables import query
+from rehearse.tables import Filled, View, query
 
 MANIFEST = "manifest.json"
 SCENARIO = "scenario.yaml"
@@ -20,6 +21,11 @@ TICKS = "ticks.parquet"
 TIES = "ties.parquet"
 VERDICT = "verdict.json"
 FINISHED = "finished"
+NOT_RECORDED = {
+    "i1": "CAST(-1 AS TINYINT)", "i2": "CAST(-1 AS SMALLINT)", "i4": "CAST(-1 AS INTEGER)",
+    "i8": "CAST(-1 AS BIGINT)", "f4": "CAST('nan' AS FLOAT)",
+}  # fmt: skip
+WORDS_NOT_RECORDED = {"intent": "'first'", "fault": "'none'", "end": "'none'"}
 
 
 class RunRecord:
@@ -72,11 +78,20 @@ class RunRecord:
 
     def query(self, sql: str) -> Columns:
         """Run a SELECT over the views turns, users, ticks (and ties, where people know each other)."""
-        views = {"turns": f"{self.folder}/{TURNS}/*.parquet"}
+        views: dict[str, View] = {"turns": Filled(f"{self.folder}/{TURNS}/*.parquet", self._not_recorded)}
         for name, file in (("users", USERS), ("ticks", TICKS), ("ties", TIES)):
             if (self.folder / file).is_file():
                 views[name] = str(self.folder / file)
         return query(sql, **views)
+
+    @cached_property
+    def _not_recorded(self) -> dict[str, str]:
+        """Return what stands for the columns that the scenario does not record, in SQL."""
+        if self.scenario.columns is None:
+            return {}
+        told = set(query("SELECT * FROM turns LIMIT 0", turns=f"{self.folder}/{TURNS}/*.parquet"))
+        values = {name: NOT_RECORDED[kind] for kind, names in KINDS.items() for name in names}
+        return {name: value for name, value in (values | WORDS_NOT_RECORDED).items() if name not in told}
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name

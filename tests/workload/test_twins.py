@@ -1,0 +1,100 @@
+"""Compiled kernels and their twins in numpy: the same bits, whatever they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rehearse import compiled, exact
+from rehearse.chance import Chance
+from rehearse.experiments.api import load
+from rehearse.experiments.build import Props, assemble
+from rehearse.policies.judge import in_order
+
+numba = pytest.importorskip("numba", reason="numba (extra fast) is not installed: there is one twin only")
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    """Leave the switch as it was found."""
+    was = compiled.on()
+    yield
+    compiled.expect(10**9 if was else 0)
+
+
+def both(work):
+    """Return what some work gives in numpy and compiled."""
+    compiled.expect(0)
+    plain = work()
+    compiled.expect(10**9)
+    return plain, work()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(width=64), min_size=1, max_size=40))
+def test_exponentials_have_the_same_bits(numbers):
+    """e**x is the same bits for every double, infinities and NaN among them."""
+    plain, loop = both(lambda: exact.exp(np.array(numbers)))
+    assert plain.tobytes() == loop.tobytes() or np.array_equal(plain, loop, equal_nan=True)
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**40),
+    user=st.integers(0, 2**46),
+    replica=st.integers(0, 2**15),
+    tick=st.integers(0, 2**20),
+    turn=st.integers(0, 2**15),
+    count=st.integers(1, 9),
+)
+def test_draws_have_the_same_bits(seed, user, replica, tick, turn, count):
+    """A draw is the same whichever twin makes it, at any address."""
+    ids, societies = np.arange(user, user + 5), np.full(5, replica, np.int32)
+    plain, loop = both(
+        lambda: Chance(seed).bits("x", societies, ids, tick=tick, turn=turn, count=count).copy()
+    )
+    assert np.array_equal(plain, loop)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(-2, 6), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_slates_are_judged_alike(slates):
+    """Both twins agree about which slates are full, known and free of repeats."""
+    table = np.array(slates, dtype=np.int32)
+    plain, loop = both(lambda: in_order(table, 6))
+    right = all(len(set(slate)) == 3 and min(slate) >= 0 and max(slate) < 6 for slate in slates)
+    assert plain == loop == right
+
+
+def digest(name, how, **size):
+    """Return the digest of a scenario that is run in memory."""
+    assembly = assemble(load(name, **size), Props(block=how.get("block", 32_768)))
+    recorder = assembly.new_recorder()
+    assembly.simulation.watchers.append(recorder)
+    compiled.expect(10**9 if how.get("fast") else 0)
+    for _ in range(assembly.simulation.time.ticks):
+        assembly.simulation.advance()
+    return recorder.digest
+
+
+@pytest.mark.parametrize("name", ["workload", "feed", "travel"])
+def test_a_run_has_one_digest_compiled_or_not(name):
+    """A whole run gives the same digest in numpy and compiled, in any blocks."""
+    size = {"users": 150, "ticks": 3, "replicas": 2}
+    plain = digest(name, {}, **size)
+    assert digest(name, {"fast": True}, **size) == plain
+    assert digest(name, {"fast": True, "block": 7}, **size) == plain
+    assert digest(name, {"block": 64}, **size) == plain
+
+
+def test_compiling_is_announced_once(capsys):
+    """Who waits for kernels to be made ready is told so before, and only once."""
+    said = []
+    compiled.expect(10**9, said.append)
+    twin = compiled.twin_of(np.negative)(lambda x: -x)
+    twin(np.ones(2))
+    twin(np.ones(2))
+    assert len(said) == 1
+    assert "kernels" in said[0]
