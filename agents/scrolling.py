@@ -125,7 +125,7 @@ def scroll(people: Columns, rows: Rows, items: Catalogue, slate: Ints, draws: Fl
     )  # fmt: skip
     weights = np.empty((n, places + 1))
     weights[:, :-1] = utility
-    weights[:, -1] = 1.0 - people["satisfaction"].take(rows)
+    weights[:, -1] = 1.0 - _single(people, "satisfaction").take(rows)
     exp_each(weights.reshape(-1))
     took = np.empty(n)
     take(weights, utility, slate, draws, done.position, done.choice, took)

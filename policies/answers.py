@@ -217,14 +217,14 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
 
 def _clean(columns: Mapping[str, Array], requests: Requests) -> bool:
     """Tell at a glance whether these are whole numbers of items, and nothing else was said."""
-    slate = columns["slate"]
+    slate: Array = columns["slate"]
     n, told_once = len(requests), all(columns[name].strides == (0,) for name in NEUTRAL)
     if not told_once or slate.ndim != 2 or slate.dtype != np.int32 or not 0 < n == len(slate):
         return False
     silent = all(np.isnan(columns[name][0]) for name in NUMBERS)
     prompt = columns["fault"][0] == 0 and columns["latency"][0] == 0.0
     whole = requests.available is None and all(len(columns[name]) == n for name in NEUTRAL)
-    return silent and prompt and whole and in_order(slate, len(requests.items))
+    return silent and prompt and whole and in_order(np.asarray(slate, np.int32), len(requests.items))
 
 
 def _is_share(column: NDArray[np.floating[Any]]) -> Flags:
