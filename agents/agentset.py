@@ -8,8 +8,12 @@ shuffle, is the one that Mesa would give.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from functools import partial
+from itertools import compress
 from operator import methodcaller
 from random import Random  # noqa: TID251 -- only to name the type: the generator is Mesa's own
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -18,7 +22,9 @@ import mesa.agent
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.agents.user import User, write
+from rehearse.agents.attributes import column, reader, write
+from rehearse.agents.order import shuffle
+from rehearse.agents.user import User
 from rehearse.columns import Columns, Rows
 from rehearse.contract import Flags
 from rehearse.errors import ContractError
@@ -34,6 +40,10 @@ except ImportError:  # Mesa 3.3, the last for Python 3.11
 Where = Flags | Callable[[Columns], Flags]
 """Which people: True or False for each row of the population, or a function of its columns."""
 Method = str | Callable[..., Any]
+
+
+class UnknownChoiceError(ContractError, ValueError):
+    """An argument that has a few possible values was given another."""
 
 
 class AgentSet(mesa.agent.AgentSet):
@@ -81,13 +91,13 @@ class AgentSet(mesa.agent.AgentSet):
         such as `where=lambda people: people["trust"] < 0.3`. `filter_func` is asked about handles.
         """
         rows = self.rows if where is None else self.rows[self._mask(where).take(self.rows)]
-        if agent_type is not None and not issubclass(self.model.user_class, agent_type):
-            rows = rows[:0]
+        if agent_type is not None:
+            rows = rows[self.model.are(agent_type).take(rows)]
         most = int(len(self) * at_most) if isinstance(at_most, float) and at_most <= 1.0 else at_most
         if filter_func is not None:
             rows = _first_that_fit(self._handles(rows), filter_func, most)
         elif most < len(rows):
-            rows = rows[: int(most)]
+            rows = rows[: max(math.ceil(most), 0)]
         return self._as(rows, inplace=inplace)
 
     def shuffle(self, inplace: bool = False) -> Self:  # noqa: FBT001, FBT002 -- Mesa's signature
@@ -101,12 +111,12 @@ class AgentSet(mesa.agent.AgentSet):
         inplace: bool = False,  # noqa: FBT001, FBT002 -- Mesa's signature
     ) -> Self:
         """Return them by a column or by what a function says; equals keep their order."""
-        if isinstance(key, str) and self._is_column(key):
+        if isinstance(key, str) and self._is_plain(key):
             values = self._column(key)
             order = np.argsort(values if ascending else values[::-1], kind="stable")
             rows = self.rows.take(order if ascending else len(order) - 1 - order[::-1])
         else:
-            told = (lambda user: getattr(user, key)) if isinstance(key, str) else key
+            told = reader(key) if isinstance(key, str) else key
             ordered = sorted(self, key=told, reverse=not ascending)
             rows = np.array([user.row for user in ordered], dtype=np.int64)
         return self._as(rows, inplace=inplace)
@@ -118,19 +128,19 @@ class AgentSet(mesa.agent.AgentSet):
         """
         twin = getattr(self.model, f"batch_{method}", None) if isinstance(method, str) else None
         if twin is None:
-            self._each(self.rows, method, *args, **kwargs)
+            deque(self._calls(self.rows, method, *args, **kwargs), maxlen=0)
         else:
             twin(self.rows[self._alive()], *args, **kwargs)
         return self
 
     def shuffle_do(self, method: Method, *args: Any, **kwargs: Any) -> Self:
         """Let each do something, one after another in a random order; never by a batch twin."""
-        self._each(self._shuffled(), method, *args, **kwargs)
+        deque(self._calls(self._shuffled(), method, *args, **kwargs), maxlen=0)
         return self
 
     def map(self, method: Method, *args: Any, **kwargs: Any) -> list[Any]:
         """Return what a method or function gives for each."""
-        return self._each(self.rows, method, *args, **kwargs)
+        return list(self._calls(self.rows, method, *args, **kwargs))
 
     def agg(self, attribute: str, func: Callable[..., Any] | Iterable[Callable[..., Any]]) -> Any:
         """Return what one function, or a list of what each of several, makes of everyone's attribute.
@@ -156,10 +166,14 @@ class AgentSet(mesa.agent.AgentSet):
         """
         if handle_missing not in {"error", "default"}:
             problem = f"handle_missing is {handle_missing!r}."
-            raise ContractError(problem, "Say 'error' or 'default'.")
+            raise UnknownChoiceError(problem, "Say 'error' or 'default'.")
         if not isinstance(attr_names, str):
             columns = [self.get(name, handle_missing, default_value) for name in attr_names]
-            return [list(values) for values in zip(*columns, strict=True)]
+            return (
+                [list(values) for values in zip(*columns, strict=True)]
+                if columns
+                else [[] for _ in self.rows]
+            )
         if self._is_column(attr_names):
             column = self.model.people[attr_names].take(self.rows, axis=0)
             return column.tolist() if column.ndim == 1 else list(column)
@@ -177,10 +191,10 @@ class AgentSet(mesa.agent.AgentSet):
 
     def groupby(self, by: Callable[[User], Hashable] | str, result_type: str = "agentset") -> GroupBy:
         """Return the groups by an attribute or by what a function says, in order of appearance."""
-        if isinstance(by, str) and self._is_column(by):
+        if isinstance(by, str) and self._is_plain(by):
             parts = _parts(self.model.people[by].take(self.rows), self.rows)
         else:
-            told = (lambda user: getattr(user, by)) if isinstance(by, str) else by
+            told = reader(by) if isinstance(by, str) else by
             found: dict[Any, list[int]] = {}
             for user in self:
                 found.setdefault(told(user), []).append(user.row)
@@ -249,7 +263,7 @@ class AgentSet(mesa.agent.AgentSet):
     def __getitem__(self, item: int | slice) -> User | list[User]:
         if isinstance(item, slice):
             return list(self._handles(self.rows[item]))
-        return self.model.user_class(self.model, int(self.rows[item]))
+        return self.model.handle(int(self.rows[item]))
 
     def __and__(self, other: AbstractSet[User]) -> Self:
         return self.select(lambda user: user in other)
@@ -298,30 +312,35 @@ class AgentSet(mesa.agent.AgentSet):
         return self
 
     def _handles(self, rows: Rows) -> Iterator[User]:
-        make, model = self.model.user_class, self.model
-        return (make(model, row) for row in rows.tolist())
+        return iter(self.model.handles(rows))
 
-    def _each(self, rows: Rows, method: Method, *args: Any, **kwargs: Any) -> list[Any]:
-        """Call for each of those who are still there when it is their turn."""
-        alive = self.model.people["alive"]
-        call = methodcaller(method, *args, **kwargs) if isinstance(method, str) else None
-        return [
-            call(user) if call else method(user, *args, **kwargs)  # type: ignore[operator]
-            for user in self._handles(rows)
-            if alive[user.row]
-        ]
+    def _calls(self, rows: Rows, method: Method, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Go over what each gives, of those who are still there when it is their turn."""
+        alive = map(self.model.cells["alive"].__getitem__, rows.tolist())
+        still_there = compress(self._handles(rows), alive)
+        if isinstance(method, str):
+            return map(methodcaller(method, *args, **kwargs), still_there)
+        return map(partial(_called, method, args, kwargs) if args or kwargs else method, still_there)
 
     def _alive(self) -> Flags:
         return np.asarray(self.model.people["alive"].take(self.rows), dtype=np.bool_)
 
     def _shuffled(self) -> Rows:
         order = self.rows.tolist()
-        self.random.shuffle(order)
+        shuffle(order, self.random)
         return np.array(order, dtype=np.int64)
 
     def _is_column(self, name: str) -> bool:
         """Tell whether a name is read from a column: what the handle's class defines comes first."""
-        return name in self.model.people and not hasattr(self.model.user_class, name)
+        found = (getattr(cls, name, None) for cls in self.model.agent_types)
+        return name in self.model.people and all(each is None or each is column(name) for each in found)
+
+    def _is_plain(self, name: str) -> bool:
+        return (
+            self._is_column(name)
+            and self.model.people[name].ndim == 1
+            and self.model.people[name].dtype != object
+        )
 
     def _column(self, name: str) -> NDArray[Any]:
         column = self.model.people[name].take(self.rows, axis=0)
@@ -366,10 +385,15 @@ def _distinct(rows: Rows) -> Rows:
 
 def _parts(values: NDArray[Any], rows: Rows) -> dict[Any, Rows]:
     """Return the rows that have each value, values in order of appearance and rows in theirs."""
-    distinct, first, place = np.unique(values, return_index=True, return_inverse=True)
+    # Like the keys of a dict, NaN equals nothing, not even NaN.
+    distinct, first, place = np.unique(values, return_index=True, return_inverse=True, equal_nan=False)
     by_value = np.split(rows[np.argsort(place, kind="stable")], np.cumsum(np.bincount(place))[:-1])
     keys = distinct.tolist()
     return {keys[i]: by_value[i] for i in np.argsort(first).tolist()}
+
+
+def _called(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], user: User) -> Any:
+    return method(user, *args, **kwargs)
 
 
 def _of_numpy(func: Callable[..., Any]) -> bool:

@@ -1,8 +1,9 @@
 """A person as a Mesa agent: a handle on one row of the population.
 
-The columns are the truth; a handle is two slots (model, row) made when somebody asks for it, and
-thrown away as lightly. Reading an attribute reads the column of that name, writing writes it; an
-attribute that is no column is an error, never a silent loss. `Rehearsal.declare` adds a column.
+The columns are the truth; a handle is two slots (model, row) made when somebody asks for it. Reading
+an attribute reads the column of that name, writing writes it; an attribute that is no column is an
+error, never a silent loss. What a class of people annotates (`wealth: int = 1`) is a column of theirs;
+`Rehearsal.declare` adds another.
 
 What a person does in a turn stands in `rehearse.agents.scalar`, readable line by line; through a
 handle it is done to the row. The crowd does the same for everybody at once, with the same result.
@@ -10,18 +11,22 @@ handle it is done to the row. The crowd does the same for everybody at once, wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import mesa
 import numpy as np
 
 from rehearse.agents import scalar
+from rehearse.agents.attributes import Attribute, column, declared_in, write
 from rehearse.agents.crowd import CHOOSE
+from rehearse.agents.luck import Luck
 from rehearse.contract import NOTHING, Turn
 from rehearse.errors import ContractError, did_you_mean
 
 if TYPE_CHECKING:
+    from rehearse.agents.agentset import AgentSet
     from rehearse.agents.model import Rehearsal
 
 SOCIETY = 1_000_000_000
@@ -59,25 +64,61 @@ class Memory(NamedTuple):
 class User(mesa.Agent):
     """One person of a rehearsal, as Mesa knows agents.
 
-    Two handles of the same person are equal. Derive from it to add behaviour, and give the class to
-    `Rehearsal(simulation, user_class=...)`; state goes into columns, not into the handle.
+    Two handles of the same person are equal. Derive from it to add attributes and behaviour:
+
+        class Person(User):
+            wealth: int = 1
+
+            def step(self) -> None:
+                self.wealth += 1
+
+    In a model without a scenario people join as agents do in Mesa: `Person(model)`, or
+    `Person.create_agents(model, 100)`. For the people of a scenario give the class to
+    `Rehearsal(simulation, user_class=Person)`. State goes into columns, not into the handle.
     """
 
     __slots__ = ("model", "row")
 
     model: Rehearsal
     row: int
+    attributes: ClassVar[Mapping[str, Attribute]] = {}
+    """What the class and those it derives from annotate: the columns that its people have."""
 
-    def __init__(self, model: Rehearsal, row: int) -> None:
-        # Mesa's own __init__ would register the agent, keep it for ever and number it anew.
-        object.__setattr__(self, "model", model)
-        object.__setattr__(self, "row", row)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = declared_in(cls)
+        cls.attributes = {**cls.attributes, **own}
+        for name in own:
+            setattr(cls, name, column(name))
+        if any(hasattr(type(value), "__set__") for name, value in vars(cls).items() if name not in own):
+            cls.__setattr__ = _set_by_class_first  # type: ignore[method-assign, assignment]
+
+    def __init__(self, model: Rehearsal, **attributes: Any) -> None:
+        """Join a model, with these attributes; raises ContractError where a scenario drew the people."""
+        _set_model(self, model)
+        model.register_agent(self)
+        for name, value in attributes.items():
+            setattr(self, name, value)
 
     @classmethod
-    def create_agents(cls, model: Rehearsal, n: int, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: who takes part is the scenario's to say."""
-        problem = f"{n} more people were asked of {type(model).__name__}, whose people the scenario drew."
-        raise ContractError(problem, "Set people.count in the scenario.")
+    def at(cls, model: Rehearsal, row: int) -> Self:
+        """Return the handle of the person in a row."""
+        user = _new(cls)
+        _set_model(user, model)
+        _set_row(user, row)
+        return user
+
+    @classmethod
+    def create_agents(cls, model: Rehearsal, n: int, *args: Any, **kwargs: Any) -> AgentSet:
+        """Let n people join; a list, tuple or array of n values gives each their own, as in Mesa."""
+        model.make_room(n)
+        places = [_spread(value, n) for value in args]
+        names = {name: _spread(value, n) for name, value in kwargs.items()}
+        rows = [
+            cls(model, *map(next, places), **{name: next(values) for name, values in names.items()}).row
+            for _ in range(n)
+        ]
+        return model.people_in(np.array(rows, dtype=np.int64))
 
     @property
     def unique_id(self) -> int:
@@ -88,7 +129,27 @@ class User(mesa.Agent):
     @property
     def friends(self) -> list[User]:
         """Return those whom this person knows, in the order of their rows."""
-        return [type(self)(self.model, row) for row in self.model.friends_of(self.row).tolist()]
+        return self.model.handles(self.model.friends_of(self.row))
+
+    @property
+    def neighbours(self) -> AgentSet:
+        """Return the friends as a set, as in `self.neighbours.agg("opinion", max)`."""
+        return self.model.people_in(self.model.friends_of(self.row))
+
+    def chance(self, purpose: str) -> Luck:
+        """Return this person's luck in something in this tick, with the methods of `random.Random`.
+
+        It depends on the seed, the purpose, the person and the tick alone: not on who acted before, nor
+        on other societies. The same purpose gives the same numbers again until the tick is over.
+        """
+        people, row, model = self.model.people, self.row, self.model
+        return Luck(
+            model.simulation.chance.seed,
+            purpose,
+            int(people["replica"][row]),
+            int(people["user"][row]),
+            model.tick,
+        )
 
     @property
     def goals(self) -> tuple[Goal, ...]:
@@ -154,47 +215,74 @@ class User(mesa.Agent):
         )
 
     def __getattr__(self, name: str) -> Any:
+        # Only asked for what the class lacks: a column is put there, and is found by itself from then on.
         if name in _NEVER_COLUMNS or name[:2] == "__":  # an unfinished copy, or Python asking for a protocol
             raise AttributeError(name)
-        people = self.model.people
-        if name not in people:
+        if name not in self.model.people:
             raise self._unknown(name)
-        column = people[name]
-        return column.item(self.row) if column.ndim == 1 else column[self.row]
+        cls = type(self)
+        if not hasattr(cls, name):
+            setattr(cls, name, column(name))
+        return self.model.cells[name][self.row]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if hasattr(getattr(type(self), name, None), "__set__"):
-            object.__setattr__(self, name, value)
-            return
-        people = self.model.people
-        if name not in people:
-            raise self._unknown(name)
-        write(people[name], self.row, value, name)
+        try:
+            self.model.cells[name][self.row] = value
+        except (KeyError, TypeError, ValueError):
+            _set_by_class_first(self, name, value)
 
     def _unknown(self, name: str) -> UnknownAttributeError:
         problem = f"people here have no {name!r}."
         hint = did_you_mean(name, self.model.people)
         return UnknownAttributeError(
-            problem, f"{hint} A new attribute is made by model.declare(name, value)."
+            problem,
+            f"{hint} A new attribute is annotated in the class, or made by model.declare(name, value).",
         )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, User) and self.row == other.row and self.model is other.model
+        return self is other or (
+            isinstance(other, User) and self.row == other.row and self.model is other.model
+        )
 
     def __hash__(self) -> int:
         return hash((id(self.model), self.row))
 
-    def __reduce__(self) -> tuple[type[User], tuple[Rehearsal, int]]:
-        return type(self), (self.model, self.row)
+    def __copy__(self) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., User], tuple[Rehearsal, int]]:
+        return type(self).at, (self.model, self.row)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.unique_id})"
 
 
-def write(column: np.ndarray[Any, Any], rows: Any, value: Any, name: str) -> None:
-    """Write into a column; raise ContractError where numpy would quietly cut the value down."""
-    given = np.asarray(value)
-    if not np.can_cast(given.dtype, column.dtype, casting="same_kind"):
-        problem = f"{name!r} holds values of type {column.dtype}, got {value!r}."
-        raise ContractError(problem, "Give a value of that type, or declare another attribute.")
-    column[rows] = value
+_new = object.__new__
+_set_model = User.__dict__["model"].__set__
+_set_row = User.__dict__["row"].__set__
+
+
+def seat(user: User, row: int) -> None:
+    """Give a person who joins their row."""
+    _set_row(user, row)
+
+
+def _set_by_class_first(user: User, name: str, value: Any) -> None:
+    """Write an attribute: by what the class defines for it, else into the column."""
+    defined = getattr(type(user), name, None)
+    if hasattr(defined, "__set__") and defined is not column(name):
+        object.__setattr__(user, name, value)
+        return
+    people = user.model.people
+    if name not in people:
+        raise user._unknown(name)  # noqa: SLF001 -- of this very class
+    write(people[name], user.row, value, name)
+
+
+def _spread(value: Any, n: int) -> Iterator[Any]:
+    own = (
+        hasattr(value, "__len__")
+        and hasattr(value, "__iter__")
+        and not isinstance(value, str | Mapping | set)
+    )
+    return iter(value) if own and len(value) == n else repeat(value)
