@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import mesa
@@ -40,6 +41,11 @@ def exchange(self: Any) -> None:
         self.wealth -= 1
 
 
+def own(behaviour: Callable[[Any], None]) -> FunctionType:
+    """Return a copy of a function: Python adapts its code to the class that it meets, and must not to two."""
+    return FunctionType(behaviour.__code__.replace(), globals(), behaviour.__name__)
+
+
 class Plain(mesa.Agent):
     """A person as Mesa has them."""
 
@@ -48,7 +54,7 @@ class Plain(mesa.Agent):
         super().__init__(model)
         self.opinion, self.wealth = opinion, 1
 
-    conform, exchange = conform, exchange
+    conform, exchange = own(conform), own(exchange)
 
 
 class Handle(User):
@@ -62,7 +68,7 @@ class Handle(User):
         super().__init__(model)
         self.opinion = opinion
 
-    conform, exchange = conform, exchange
+    conform, exchange = own(conform), own(exchange)
 
 
 def _model(kind: type[Any], agent: type[Any]) -> Any:
