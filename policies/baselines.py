@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rehearse.contract import NOTHING, Decisions, Flags, Ints, Requests, Stage
 from rehearse.errors import ContractError, PolicyLoadError
-from rehearse.policies.picking import FAR, Picker, free_number, left, nth_of, passed_over
+from rehearse.policies.picking import FAR, Picker, free_number, insert, left, nth_of, passed_over
 from rehearse.policies.settings import check_k, checked, item_number
 from rehearse.scenario.base import Strict
 
@@ -41,15 +41,18 @@ class Random:
 
     def decide(self, requests: Requests) -> Decisions:
         """Draw a slate for each request."""
-        taken = passed_over(requests, avoid_shown=self.avoid_shown)
+        barred = passed_over(requests, avoid_shown=self.avoid_shown)
         uniform = requests.uniform("random", self.k)
-        free = left(taken, self.items)
+        free, width = left(barred, self.items), barred.shape[1]
+        taken = np.full((len(requests), width + self.k), FAR, dtype=np.int32, order="F")
+        taken[:, :width] = barred
         slate = np.full((len(requests), self.k), NOTHING, dtype=np.int32)
         for place in range(self.k):
             there = free > place
-            drawn = free_number(taken, nth_of(uniform[:, place], np.maximum(free - place, 1)))
+            nth = nth_of(uniform[:, place], np.maximum(free - place, 1))
+            drawn = free_number(taken[:, : width + place], nth)
             slate[:, place] = np.where(there, drawn, NOTHING)
-            taken = np.sort(np.column_stack([taken, np.where(there, drawn, FAR)]), axis=1)
+            insert(taken[:, : width + place + 1], np.where(there, drawn, FAR))
         return Decisions.of(slate, propensity=1.0 / np.maximum(free, 1))
 
 

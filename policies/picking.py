@@ -114,8 +114,18 @@ def free_number(taken: Ints, nth: Ints) -> Ints:
     `taken` ascends without repeats; the i-th taken number t lies at or below the result exactly if
     t - i <= nth, so counting those says how far the result is pushed up.
     """
-    below = taken - np.arange(taken.shape[1], dtype=np.int32)
-    return np.asarray(nth + (below <= nth[:, None]).sum(axis=1), dtype=np.int32)
+    number = nth.astype(np.int32)
+    for place in range(taken.shape[1]):
+        number += taken[:, place] - np.int32(place) <= nth
+    return number
+
+
+def insert(taken: Ints, number: Ints) -> None:
+    """Put a number into each row where it ascends, in place; the last of each row, FAR, makes room."""
+    for place in range(taken.shape[1]):
+        larger = np.maximum(taken[:, place], number)
+        taken[:, place] = np.minimum(taken[:, place], number)
+        number = larger
 
 
 def left(taken: Ints, items: int) -> Ints:
