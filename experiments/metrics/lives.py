@@ -60,8 +60,8 @@ METRICS = (
         name="retention",
         scale="share",
         better="higher",
-        meaning="The share of those who ever were here who are here at the end.",
-        phrase="{} people who ever were here were here at the end",
+        meaning="The share of those who ever came who are here at the end.",
+        phrase="{} people who ever came were here at the end",
         measure=Lives("alive", "ticks_here > 0"),
         cases=Cases(
             GONE,

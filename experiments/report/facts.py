@@ -115,6 +115,13 @@ def over_time(record: RunRecord, names: Sequence[str], step: int) -> dict[str, S
     return {name: _spread(found, name, step) for name in names}
 
 
+def counts_over_time(record: RunRecord, names: Sequence[str], step: int) -> dict[str, Series]:
+    """Return counts that are kept of each tick, by name of the column; the mean where ticks are joined."""
+    asked = ", ".join(f'"{name}", 1 AS "{name}_n"' for name in names)
+    found = record.query(f"SELECT replica, tick, {asked} FROM ticks ORDER BY replica, tick")
+    return {name: _spread(found, name, step) for name in names}
+
+
 def _spread(found: Columns, name: str, step: int) -> Series:
     bucket = (np.asarray(found["tick"], dtype=np.int64) // step) * step
     ticks = np.unique(bucket)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from rehearse.experiments.intervals import Interval
 from rehearse.experiments.metrics import METRICS
 from rehearse.experiments.metrics.base import Scale
-from rehearse.experiments.report import charts, facts, flow, judged, parts, portraits, society, words
+from rehearse.experiments.report import (
+    charts,
+    facts,
+    flow,
+    judged,
+    parts,
+    population,
+    portraits,
+    society,
+    words,
+)
 from rehearse.experiments.report.facts import Overall, Row
 from rehearse.experiments.report.parts import EVERYBODY
 from rehearse.experiments.sentences import amount
@@ -76,6 +86,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "numbers": _numbers(whole, lines[0]),
         "criteria": judged.criteria(record),
         "time": _time(record, whole, items, marks, figures),
+        "population": population.section(record, facts.bucket_size(whole), figures.add),
         "people": _people(record, lines, figures),
         "answers": _answers(record, items, figures),
         "latency": _latency(record, figures),

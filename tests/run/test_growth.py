@@ -142,3 +142,21 @@ def test_a_journey_tells_of_coming_and_going(record):
     assert [m.alive for m in moments[left : left + 2]] == [False, False]
     assert moments[arrived].alive or left == arrived
     assert not moments[arrived - 1].alive
+
+
+def test_the_report_shows_who_came_and_went(record):
+    """The page has the section with its numbers; a society in which nobody comes or goes has none."""
+    page = (record.folder / "report.html").read_text()
+    ticks = record.query("SELECT tick, avg(here) AS here FROM ticks GROUP BY tick ORDER BY tick")
+    assert "Who came and went" in page
+    assert f"50 people were here in the first day and {ticks['here'][-1]:,.0f} in the last" in page
+    assert "Left dissatisfied" in page
+    assert "Came because of friends who are here" in page
+
+
+def test_the_sampled_ties_are_those_of_people_here(record):
+    """The graph of the report shows nobody who is not here at the end."""
+    ties = record.query("SELECT a, b FROM ties")
+    users = record.query('SELECT "user" FROM users WHERE replica = 0 AND alive')
+    assert ties.length
+    assert set(ties["a"]) | set(ties["b"]) <= set(users["user"])
