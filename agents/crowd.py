@@ -132,6 +132,7 @@ class Crowd:
         """Go on by other rules; who people are and what they have by now stays."""
         self.people, self.agenda = people, Agenda.of(people.goals)
         self._goals = Goals(self.agenda, self.columns, self._chance)
+        self._life.change(people)
         self.coupled = self.ties is not None and _meet(people)
 
     def open(self, tick: int) -> Rows:

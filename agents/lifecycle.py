@@ -180,8 +180,12 @@ def add_columns(columns: Columns, people: People) -> None:
     if people.arrivals is not None:
         here = raw(columns, "user") < by_start(people.arrivals, people.count)
     columns["alive"] = here
-    if not comes_and_goes(people):
-        return
+    if comes_and_goes(people):
+        _add_passages(columns, here)
+
+
+def _add_passages(columns: Columns, here: Flags) -> None:
+    """Add what is kept of comings and goings, of which there were none so far."""
     columns["arrived"] = np.where(here, 0, NOTHING).astype(np.int32)
     columns["came_by"] = np.where(here, Coming.START, NOTHING).astype(np.int8)
     columns["left_for"] = np.full(columns.length, NOTHING, dtype=np.int8)
@@ -227,6 +231,12 @@ class Lifecycle:
         forgets = () if people.returns is None else people.returns.forgets
         self._fresh = {name: raw(columns, name).copy() for name in forgets if name != "memory"}
         self._blank = "memory" in forgets
+
+    def change(self, people: People) -> None:
+        """Go on by other hazards; who is here by now stays."""
+        self._people, self._on = people, self._on or comes_and_goes(people)
+        if self._on and "arrived" not in self._columns:
+            _add_passages(self._columns, raw(self._columns, "alive"))
 
     def admit(self, tick: int) -> Rows:
         """Let those in who decided to be here from this tick on; return their rows, ascending."""

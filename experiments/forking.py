@@ -42,6 +42,7 @@ from rehearse.experiments.running import (
 )
 from rehearse.record.reading import TURNS, RunRecord
 from rehearse.scenario.edit import changed
+from rehearse.scenario.lifecycle import Arrivals, Churn, Returns
 from rehearse.scenario.load import amended, to_yaml
 from rehearse.scenario.model import Scenario
 
@@ -50,9 +51,13 @@ MAY_CHANGE = (
     *("policy", "slate", "latency", "drift", "faults", "guards", "criteria", "time", *WORDS),
     *("people.behaviour", "people.memory", "people.goals"),
     *("people.society.influences", "people.society.order"),
+    *("people.arrivals", "people.churn", "people.returns"),
 )
 """Paths of a scenario that may differ from some tick on; the world adds settings of its own."""
-SETTLED = ("people.behaviour.satisfaction_start", "people.memory.size")
+SETTLED = (
+    *("people.behaviour.satisfaction_start", "people.memory.size"),
+    *("people.arrivals.start", "people.returns.forgets"),
+)
 """What is settled before the first tick all the same."""
 
 
@@ -73,7 +78,7 @@ class Fork:
     @property
     def changes(self) -> dict[str, Any]:
         """Return the paths whose values differ from the parent's, with the new values."""
-        found = dict(_differences(_data(self.parent.scenario), _data(self.scenario)))
+        found = dict(_differences(_with_hazards(self.parent.scenario), _with_hazards(self.scenario)))
         another = "policy.name" in found
         return {path: new for path, new in found.items() if not (another and "policy.settings" in path)}
 
@@ -196,6 +201,14 @@ def _within(path: str, places: Sequence[str]) -> bool:
 
 def _data(scenario: Scenario) -> dict[str, Any]:
     return scenario.model_dump(mode="json", exclude={"extends"})
+
+
+def _with_hazards(scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario as plain data, with hazards of 0 where it says nothing of coming and going."""
+    people = scenario.people
+    without = {"arrivals": Arrivals(start=people.count), "churn": Churn(), "returns": Returns()}
+    hazards = {name: getattr(people, name) or none for name, none in without.items()}
+    return _data(scenario.model_copy(update={"people": people.model_copy(update=hazards)}))
 
 
 def _differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any]]:

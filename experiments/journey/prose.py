@@ -205,7 +205,7 @@ def _goals(before: Moment, now: Moment, unit: str) -> Iterator[str]:
     gone = [words.plain(g.name) for g in before.goals if (g.name, g.deadline) not in kept]
     met, given_up = now.goals_met - before.goals_met, now.goals_given_up - before.goals_given_up
     if met:
-        yield f"goal met: {words.listed(gone[:met]) or met}"
+        yield f"goal met: {words.listed(gone[:met])}" if gone else f"{words.plural(met, 'goal')} met"
     if given_up:
         yield f"goal given up: {words.listed(gone[met : met + given_up]) or given_up}"
     had = {(g.name, g.deadline) for g in before.goals}

@@ -30,7 +30,7 @@ def growth(record: Readable, part: Part | None = None) -> Mapping[int, float]:
     del part
     found = record.query(
         """SELECT replica, arg_max(here, tick) / nullif(arg_min(here, tick), 0) AS value FROM ticks
-        GROUP BY replica ORDER BY replica"""
+        WHERE isfinite(here) GROUP BY replica ORDER BY replica"""
     )
     replicas = np.asarray(found["replica"], dtype=np.int64).tolist()
     return dict(zip(replicas, found.numbers("value").tolist(), strict=True))

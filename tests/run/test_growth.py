@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from rehearse.columns import Columns
+from rehearse.errors import UserError
 from rehearse.experiments import journey
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.forking import fork
+from rehearse.experiments.replaying import replay
 from rehearse.experiments.running import run
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import Recorder
@@ -160,3 +163,30 @@ def test_the_sampled_ties_are_those_of_people_here(record):
     users = record.query('SELECT "user" FROM users WHERE replica = 0 AND alive')
     assert ties.length
     assert set(ties["a"]) | set(ties["b"]) <= set(users["user"])
+
+
+def test_a_fork_may_change_hazards_but_not_who_was_there(record, tmp_path):
+    """From tick 10 on nobody leaves any more; what was settled at the start is refused."""
+    done = fork(record.folder, 10, settings={"people.churn": None}, out=tmp_path / "calm")
+    ticks = RunRecord(done.folder).query('SELECT tick, sum("left") AS gone FROM ticks GROUP BY 1 ORDER BY 1')
+    assert ticks["gone"][:10].sum() > 0
+    assert ticks["gone"][10:].sum() == 0
+    for settled in ({"people.arrivals.start": 60}, {"people.returns.forgets": ["trust"]}):
+        with pytest.raises(UserError, match="settled before the first tick"):
+            fork(record.folder, 10, settings=settled, out=tmp_path / "no")
+
+
+def test_a_fork_may_let_people_leave_where_nobody_did(tmp_path):
+    """Hazards may begin at a tick in a society that was closed before it."""
+    still = {"people.arrivals": None, "people.churn": None, "people.returns": None}
+    closed = load("feed-growth", users=60, ticks=6, replicas=1, settings=GROWTH | still)
+    parent = run(closed, out=tmp_path / "closed")
+    done = fork(parent.folder, 3, settings={"people.churn": {"rate": 0.5}}, out=tmp_path / "open")
+    found = RunRecord(done.folder)
+    ticks = found.query('SELECT here, "left" FROM ticks ORDER BY tick')
+    assert np.isnan(ticks["here"][:3]).all()
+    assert ticks["here"][3] == 60
+    assert ticks["left"][3] == pytest.approx(30, abs=15)
+    assert replay(done.folder).same
+    with pytest.raises(UserError, match=r"people\.arrivals\.start cannot be changed"):
+        fork(parent.folder, 3, settings={"people.arrivals": {"start": 30}}, out=tmp_path / "no")
