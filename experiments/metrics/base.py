@@ -152,3 +152,9 @@ def turns_of(part: Part | None) -> str:
         return "turns t"
     some = f'SELECT replica, "user" FROM users WHERE "{part.kind}" = {quoted(part.name)}'
     return f'turns t SEMI JOIN ({some}) chosen USING (replica, "user")'
+
+
+def top_item(column: str, by: str) -> str:
+    """Return SQL for the item that comes first in a column of turns."""
+    ranked = f"FROM turns WHERE {column} >= 0 GROUP BY {column} ORDER BY {by} DESC, {column}"
+    return f"(SELECT {column} {ranked} LIMIT 1)"

@@ -7,12 +7,13 @@ Any column of ticks can be watched for an early warning: `early_warning:adopted`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from rehearse.experiments.metrics.base import Better, Cases, Metric, Part, Readable, Scale, Society
+from rehearse.experiments.metrics import consumption
+from rehearse.experiments.metrics.base import Better, Cases, Metric, Part, Readable, Scale, Society, top_item
 from rehearse.experiments.metrics.warning import warning_of
 
 OPINION = "opinion"
@@ -158,9 +159,73 @@ _OF_SOCIETY = (
         "The structural virality of the largest cascade was {}",
     ),
 )
-METRICS = (*_OF_OPINIONS, *_OF_SOCIETY)
-"""Measures of the society by themselves, those of opinions for `opinion`."""
+_OF_CONSUMPTION = (
+    Metric(
+        name="concentration",
+        scale="level",
+        better="lower",
+        meaning="How unequally choices fell on the items, as a Gini coefficient.",
+        phrase="The Gini coefficient of choices over items was {}",
+        measure=Society(consumption.concentration),
+        cases=Cases(
+            f"choice = {top_item('choice', 'count(*)')}",
+            "tick, turn",
+            "took {choice}, the item taken most",
+        ),
+    ),
+    Metric(
+        name="homogeneity",
+        scale="level",
+        better="lower",
+        meaning="How alike what two people were shown is: mean Jaccard overlap of their sets of items.",
+        phrase="What two people were shown overlapped by {} on average",
+        measure=Society(consumption.homogeneity),
+        cases=Cases(
+            f"action = {top_item('action', 'count(*)')}",
+            "tick, turn",
+            "was offered {action}, the answer given most",
+        ),
+    ),
+    Metric(
+        name="homogeneity:choices",
+        scale="level",
+        better="lower",
+        meaning="How alike what two people took is: mean Jaccard overlap of their sets of items.",
+        phrase="What two people took overlapped by {} on average",
+        measure=Society(consumption.homogeneity_of_choices),
+    ),
+    Metric(
+        name="herfindahl",
+        scale="level",
+        better="lower",
+        meaning="How far choices fell on few items, as a Herfindahl index: 1 over so many equal ones.",
+        phrase="The Herfindahl index of choices over items was {}",
+        measure=Society(consumption.herfindahl_of_choices),
+        plain="Herfindahl index",
+    ),
+    Metric(
+        name="top_share",
+        scale="share",
+        better="lower",
+        meaning="The share of choices that fell on the 1 % of items that were taken most.",
+        phrase="{} choices fell on the 1 % of items taken most",
+        measure=Society(consumption.top_share_of_choices),
+        plain="share of the top 1 % of items",
+    ),
+)
+METRICS = (*_OF_CONSUMPTION, *_OF_OPINIONS, *_OF_SOCIETY)
+"""Those of opinions are of `opinion` here."""
 _BY_NAME = {metric.name: metric for metric in _OF_OPINIONS}
+
+
+def followed(columns: Iterable[str]) -> dict[str, Metric]:
+    """Return the measures of a society that columns of ticks hold, by column, in the order of reports."""
+    there = frozenset(columns)
+    others = sorted({name.partition("_of_")[2] for name in there if "_of_" in name})
+    opinions = (*_OF_OPINIONS, *(_of(metric, other) for metric in _OF_OPINIONS for other in others))
+    asked = (*opinions, *_OF_SOCIETY, *_OF_CONSUMPTION)
+    found = {metric.name.replace(":", "_of_"): metric for metric in asked}
+    return {column: metric for column, metric in found.items() if column in there}
 
 
 def of_column(name: str) -> Metric | None:
@@ -173,6 +238,11 @@ def of_column(name: str) -> Metric | None:
     return _of(_BY_NAME[measured], column) if measured in _BY_NAME else None
 
 
+def early_warning_is_of(metric: Metric) -> bool:
+    """Tell whether a measure is of the moment; those of all that happened so far cannot fall back."""
+    return metric.name.partition(":")[0] in _BY_NAME
+
+
 def _of(metric: Metric, column: str) -> Metric:
     if column == OPINION:
         return metric
@@ -180,11 +250,16 @@ def _of(metric: Metric, column: str) -> Metric:
     return replace(
         metric,
         name=f"{metric.name}:{column}",
-        meaning=f"The same of {column}: {metric.meaning[0].lower()}{metric.meaning[1:]}",
-        phrase=metric.phrase.replace("opinions", column).replace("opinion", column),
+        meaning=_told_of(metric.meaning, column),
+        phrase=_told_of(metric.phrase, column),
         measure=Society(at_end(kept), by_part=False),
         needs=(kept,),
     )
+
+
+def _told_of(sentence: str, column: str) -> str:
+    said = column.replace("_", " ")
+    return sentence.replace("opinion group", f"group by {said}").replace("opinions", f"levels of {said}")
 
 
 def _early_warning(name: str, column: str) -> Metric:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import consumption, emergence, lives, society
+from rehearse.experiments.metrics import emergence, lives, society
 from rehearse.experiments.metrics.base import (
     JUDGED,
     Cases,
@@ -21,6 +21,7 @@ from rehearse.experiments.metrics.base import (
     Ratio,
     Resource,
     Society,
+    top_item,
 )
 from rehearse.registry import entries
 from rehearse.scenario.model import Criterion
@@ -31,12 +32,6 @@ MODELS = "\"end\" <> 'infra_error' AND fault <> 'injected'"
 """Turns in which the model itself was asked: not those that the scenario made fail."""
 GROWTH = "count(*) FILTER (tick >= {late}) - count(*) FILTER (tick < {quarter})"
 BETTER = "where {ideal} was better by {regret:.2f}"
-
-
-def _top(column: str, by: str) -> str:
-    """Return SQL for the item that comes first in a column of turns."""
-    ranked = f"FROM turns WHERE {column} >= 0 GROUP BY {column} ORDER BY {by} DESC, {column}"
-    return f"(SELECT {column} {ranked} LIMIT 1)"
 
 
 def _latency(percent: int) -> Metric:
@@ -208,7 +203,7 @@ _ALL = (
         phrase="The mix of answers moved by a PSI of {}",
         measure=Society(society.action_drift),
         cases=Cases(
-            f"tick >= {{late}} AND action = {_top('action', GROWTH)}",
+            f"tick >= {{late}} AND action = {top_item('action', GROWTH)}",
             "tick, turn",
             "was offered {action}, the answer that grew most",
         ),
@@ -225,58 +220,6 @@ _ALL = (
             "satisfaction, turn DESC",
             "was at satisfaction {satisfaction:.2f} late in the run",
         ),
-    ),
-    Metric(
-        name="concentration",
-        scale="level",
-        better="lower",
-        meaning="How unequally choices fell on the items, as a Gini coefficient.",
-        phrase="The Gini coefficient of choices over items was {}",
-        measure=Society(consumption.concentration),
-        cases=Cases(
-            f"choice = {_top('choice', 'count(*)')}",
-            "tick, turn",
-            "took {choice}, the item taken most",
-        ),
-    ),
-    Metric(
-        name="homogeneity",
-        scale="level",
-        better="lower",
-        meaning="How alike what two people were shown is: mean Jaccard overlap of their sets of items.",
-        phrase="What two people were shown overlapped by {} on average",
-        measure=Society(consumption.homogeneity),
-        cases=Cases(
-            f"action = {_top('action', 'count(*)')}",
-            "tick, turn",
-            "was offered {action}, the answer given most",
-        ),
-    ),
-    Metric(
-        name="homogeneity:choices",
-        scale="level",
-        better="lower",
-        meaning="How alike what two people took is: mean Jaccard overlap of their sets of items.",
-        phrase="What two people took overlapped by {} on average",
-        measure=Society(consumption.homogeneity_of_choices),
-    ),
-    Metric(
-        name="herfindahl",
-        scale="level",
-        better="lower",
-        meaning="How far choices fell on few items, as a Herfindahl index: 1 over so many equal ones.",
-        phrase="The Herfindahl index of choices over items was {}",
-        measure=Society(consumption.herfindahl_of_choices),
-        plain="Herfindahl index",
-    ),
-    Metric(
-        name="top_share",
-        scale="share",
-        better="lower",
-        meaning="The share of choices that fell on the 1 % of items that were taken most.",
-        phrase="{} choices fell on the 1 % of items taken most",
-        measure=Society(consumption.top_share_of_choices),
-        plain="share of the top 1 % of items",
     ),
     *emergence.METRICS,
 )

@@ -65,8 +65,18 @@ def base(description: str, values: Sequence[Row], height: int | Spec, **rest: An
     }
 
 
-def trend(series: Series, metric: Metric, unit: str, marks: Sequence[Row], periods: Sequence[Row]) -> Spec:
-    """Draw a metric over time: mean over replicas, its interval, the range of all replicas, and marks."""
+def trend(
+    series: Series,
+    metric: Metric,
+    unit: str,
+    marks: Sequence[Row],
+    periods: Sequence[Row],
+    beside: Series | None = None,
+) -> Spec:
+    """Draw a metric over time: mean over replicas, its interval, the range of all replicas, and marks.
+
+    `beside` is drawn as a dotted line: what it is to be compared with.
+    """
     share = metric.scale == "share"
     y = {
         "type": "quantitative",
@@ -80,6 +90,7 @@ def trend(series: Series, metric: Metric, unit: str, marks: Sequence[Row], perio
         _band(y, "low", "high", 0.28),
         _line(y, dotted=len(series.tick) < 3),
         _hover(unit, metric.title, ".1%" if share else ".3~f"),
+        *_beside(y, beside),
         *_marked(marks, series.tick),
     ]
     said = f"{words.title(metric.title)} over time: {_ends_of(series, metric.scale)}."
@@ -91,6 +102,18 @@ def _line(y: Spec, *, dotted: bool) -> Spec:
         "mark": {"type": "line", "stroke": "var(--accent)", "strokeWidth": 1.8, "point": dotted},
         "encoding": {"y": {"field": "mean", **y}},
     }
+
+
+def _beside(y: Spec, series: Series | None) -> list[Spec]:
+    if series is None:
+        return []
+    return [
+        {
+            "data": {"values": series.rows()},
+            "mark": {"type": "line", "stroke": "var(--soft)", "strokeWidth": 1.4, "strokeDash": [2, 3]},
+            "encoding": {"y": {"field": "mean", **y}},
+        }
+    ]
 
 
 def _time(ticks: Sequence[int], unit: str) -> Spec:
@@ -280,3 +303,30 @@ def _bars(x: Spec) -> Spec:
             ],
         },
     }
+
+
+def sizes(values: Sequence[Row]) -> Spec:
+    """Draw the share of cascades that grew to at least some size, both logarithmic."""
+    x = {"field": "size", "type": "quantitative", "scale": {"type": "log"}, "title": "people (logarithmic)"}
+    y = {"field": "share", "type": "quantitative", "scale": {"type": "log"}, "title": None}
+    tip = [
+        {"field": "size", "type": "quantitative", "format": ",d", "title": "people or more"},
+        {"field": "share", "type": "quantitative", "format": ".2~%", "title": "of cascades"},
+    ]
+    largest = values[-1]
+    return base(
+        f"Sizes of cascades: {amount(largest['share'], 'share')} had {largest['size']} people or more.",
+        values,
+        200,
+        encoding={
+            "x": {**x, "axis": {"format": ",~f", "tickCount": 5}},
+            "y": {**y, "axis": {"format": ".2~%", "values": [10.0**-power for power in range(7)]}},
+        },
+        layer=[
+            {"mark": {"type": "line", "stroke": "var(--accent)", "interpolate": "step-before"}},
+            {
+                "mark": {"type": "point", "filled": True, "fill": "var(--accent)"},
+                "encoding": {"tooltip": tip},
+            },
+        ],
+    )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.columns import Columns
-from rehearse.experiments.intervals import Sample, interval
+from rehearse.experiments.intervals import Interval, Sample, interval
 from rehearse.experiments.metrics import find, series
 from rehearse.record.reading import RunRecord
 
@@ -115,11 +115,19 @@ def over_time(record: RunRecord, names: Sequence[str], step: int) -> dict[str, S
     return {name: _spread(found, name, step) for name in names}
 
 
-def counts_over_time(record: RunRecord, names: Sequence[str], step: int) -> dict[str, Series]:
-    """Return counts that are kept of each tick, by name of the column; the mean where ticks are joined."""
-    asked = ", ".join(f'"{name}", 1 AS "{name}_n"' for name in names)
-    found = record.query(f"SELECT replica, tick, {asked} FROM ticks ORDER BY replica, tick")
-    return {name: _spread(found, name, step) for name in names}
+def courses(record: RunRecord, columns: Sequence[str], step: int) -> dict[str, Series]:
+    """Return columns of ticks over time by name, with their spread over replicas."""
+    named = ", ".join(f'"{name}"' for name in columns)
+    found = record.query(f"SELECT replica, tick, {named} FROM ticks ORDER BY replica, tick")
+    counted = {f"{name}_n": np.isfinite(found.numbers(name)).astype(np.float64) for name in columns}
+    filled = Columns({**found, **counted})
+    return {name: _spread(filled, name, step) for name in columns}
+
+
+def at_last_tick(record: RunRecord, column: str) -> Interval:
+    """Return the mean of a column of ticks over the replicas at the last tick, with its interval."""
+    found = record.query(f'SELECT "{column}" AS value FROM ticks WHERE tick = (SELECT max(tick) FROM ticks)')
+    return interval(Sample.of_replicas(found.numbers("value")), CONFIDENCE)
 
 
 def _spread(found: Columns, name: str, step: int) -> Series:

@@ -24,8 +24,8 @@ def section(record: RunRecord, step: int, add: Callable[[charts.Spec], str]) -> 
     if "here" not in facts.columns_of(record, "ticks"):
         return None
     unit = record.scenario.time.unit
-    here = facts.counts_over_time(record, ("here",), step)["here"]
-    flows = facts.counts_over_time(record, tuple(FLOWS), step)
+    here = facts.courses(record, ("here",), step)["here"]
+    flows = facts.courses(record, tuple(FLOWS), step)
     counted = replace(METRICS["growth"], plain="people here")
     return {
         "here": add(charts.trend(here, counted, unit, (), ())),

@@ -10,6 +10,7 @@ from rehearse.experiments.metrics import METRICS
 from rehearse.experiments.metrics.base import Scale
 from rehearse.experiments.report import (
     charts,
+    emergence,
     facts,
     flow,
     judged,
@@ -92,6 +93,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "latency": _latency(record, figures),
         "troubles": _troubles(record),
         "journeys": _journeys(record) if whole.sessions else None,
+        "emerged": emergence.section(record, figures.add, facts.bucket_size(whole), marks),
         "society": society.section(record, figures.add),
         "assumptions": record.scenario.assumptions,
         "limitations": record.scenario.limitations,

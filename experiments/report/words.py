@@ -154,6 +154,11 @@ def title(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def lowered(sentence: str) -> str:
+    """Return a sentence as it goes on after another word."""
+    return sentence[:1].lower() + sentence[1:]
+
+
 def plain(name: str) -> str:
     """Return a name such as `goal_completion` as words."""
     return name.replace("_", " ").strip()
