@@ -243,6 +243,11 @@ def early_warning_is_of(metric: Metric) -> bool:
     return metric.name.partition(":")[0] in _BY_NAME
 
 
+def is_of_consumption(metric: Metric) -> bool:
+    """Tell whether a measure is of everything that was taken up to a tick."""
+    return metric in _OF_CONSUMPTION
+
+
 def _of(metric: Metric, column: str) -> Metric:
     if column == OPINION:
         return metric

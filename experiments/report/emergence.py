@@ -12,7 +12,7 @@ from rehearse.agents.emergence import cascades
 from rehearse.agents.emergence.adoption import NEVER, NOBODY
 from rehearse.experiments.intervals import Sample, interval
 from rehearse.experiments.metrics import Metric
-from rehearse.experiments.metrics.emergence import early_warning_is_of, followed
+from rehearse.experiments.metrics.emergence import early_warning_is_of, followed, is_of_consumption
 from rehearse.experiments.metrics.warning import LEAST_TICKS, warning_of
 from rehearse.experiments.report import charts, facts, words
 from rehearse.experiments.report.facts import Row, Series
@@ -30,7 +30,7 @@ CHANCE = "echo_by_chance"
 """Told with the echo itself."""
 FOLDED = {
     *("bimodality", "clusters", "largest_cluster", "same_group_friends"),
-    *("cascades", "cascade_size", "cascade_depth", "herfindahl"),
+    *("cascades", "cascade_size", "cascade_depth", "herfindahl", "assortativity:satisfaction"),
 }
 """Measures that say much the same as a neighbour, which is drawn and comes first."""
 DRAWN = (
@@ -57,7 +57,7 @@ def section(
     lines = {c: _line(record, c, metrics[c], courses) for c in told if _kind(metrics[c]) != CHANCE}
     if not lines:
         return None
-    folded = [column for column in lines if _kind(metrics[column]) in FOLDED]
+    folded = [column for column in lines if _folded(metrics[column])]
     sizes = _sizes(record)
     return {
         "lines": [line for column, line in lines.items() if column not in folded],
@@ -67,6 +67,10 @@ def section(
         "sizes": add(charts.sizes(sizes)) if sizes else None,
         "replicas": record.manifest["replicas"],
     }
+
+
+def _folded(metric: Metric) -> bool:
+    return bool({metric.name, _kind(metric)} & FOLDED)
 
 
 def _kind(metric: Metric) -> str:
@@ -80,8 +84,10 @@ def _panels(
     marks: Mapping[str, Any],
     add: Callable[[dict[str, Any]], str],
 ) -> list[dict[str, str]]:
-    told = [column for column, metric in metrics.items() if _kind(metric) in DRAWN]
-    told.sort(key=lambda column: DRAWN.index(_kind(metrics[column])))
+    told = [column for column, metric in metrics.items() if _kind(metric) in DRAWN and not _folded(metric)]
+    # What was asked of other columns than the opinion comes after.
+    others = {c for c in told if ":" in metrics[c].name and not is_of_consumption(metrics[c])}
+    told.sort(key=lambda column: (column in others, DRAWN.index(_kind(metrics[column]))))
     moved = [column for column in told if _moves(courses[column])]
     unit = record.scenario.time.unit
     panels = []
@@ -90,6 +96,7 @@ def _panels(
         spec = charts.trend(courses[column], metric, unit, marks["list"], marks["periods"], beside)
         note = words.lowered(metric.meaning.replace(" at the end", "").rstrip("."))
         note += "; dotted: by chance" if beside else ""
+        note += ", up to then" if is_of_consumption(metric) else ""
         panels.append({"title": words.title(metric.title), "note": note, "id": add(spec)})
     return panels
 

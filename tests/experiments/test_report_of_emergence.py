@@ -65,7 +65,8 @@ def test_few_charts_are_drawn_of_what_moved(told):
     assert 4 <= len(section["panels"]) <= 6
     assert len(drawn) == len(section["panels"]) + 1
     titles = [panel["title"] for panel in section["panels"]]
-    assert titles[:2] == ["Polarisation", "Polarisation of trust"]
+    assert titles[:2] == ["Polarisation", "Echo"]
+    assert not any("trust" in title for title in titles)
     echo = drawn[titles.index("Echo")]
     assert any(layer["mark"].get("strokeDash") == [2, 3] for layer in echo["layer"])
 
