@@ -13,22 +13,19 @@ module and the commands import nothing heavy at the top, so that `rehearse --hel
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from rehearse import threads
 from rehearse.errors import RehearseError, UserError
 from rehearse.experiments.commands import browse, create, pair, runs, study
 
 OK, FAIL, MISTAKE, UNSURE, NOT_COMPLETED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 BROKEN_PIPE = 141
 """What shells report of a program whose reader has gone: `rehearse list | head`."""
-
-BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-"""One thread each, unless the environment says otherwise: on small blocks two cost four times the CPU."""
 
 _Usage = typer.BadParameter.__mro__[1]
 """typer's UsageError, which it exports under no name of its own."""
@@ -79,8 +76,7 @@ def _top(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (without the program's name) and return its exit code; never raise."""
-    for name in BLAS_THREADS:
-        os.environ.setdefault(name, "1")
+    threads.hold()
     try:
         code = app(args=argv, prog_name="rehearse", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):

@@ -71,10 +71,14 @@ def available() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-def expect(user_turns: int, say: Callable[[str], None] | None = None) -> bool:
+def announce(say: Callable[[str], None]) -> None:
+    """Have someone told before the first kernel is made ready, which takes some seconds once a machine."""
+    _state.say = say
+
+
+def expect(user_turns: int) -> bool:
     """Decide how kernels are worked out from now on, given how much there is to do; tell whether compiled.
 
-    `say` is told before the first kernel is made ready, which takes some seconds once a machine.
     Raises UserError where REHEARSE_FAST=1 asks for what is not installed.
     """
     switch = os.environ.get(SWITCH, "")
@@ -82,7 +86,6 @@ def expect(user_turns: int, say: Callable[[str], None] | None = None) -> bool:
         problem = f"{SWITCH}=1 asks for compiled kernels, but numba is not installed."
         raise UserError(problem, 'Install it with pip install "rehearse[fast]", or unset the variable.')
     _state.on = available() and switch != "0" and (switch == "1" or user_turns >= WORTHWHILE)
-    _state.say = say
     return _state.on
 
 

@@ -26,6 +26,13 @@ On = Annotated[
     str,
     typer.Option(metavar="WHERE", help="Where shards live: local, ray, or ray://HOST:PORT of a cluster."),
 ]
+Tile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Rows of every call to a model of yours, padded to that (256); 0: all who ask, not padded.",
+    ),
+]
 Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value: a dotted path = YAML. May be repeated."),

@@ -6,6 +6,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rehearse.compiled import announce
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -26,6 +28,7 @@ class Bar:
             self._progress = _drawn()
             self._task = self._progress.add_task(self.title, total=None, detail="")
             self._progress.start()
+            announce(self._progress.console.print)
         return self
 
     def __exit__(

@@ -18,6 +18,7 @@ from rehearse.experiments.commands.options import (
     Sets,
     Shards,
     Ticks,
+    Tile,
     Trust,
     Users,
 )
@@ -59,6 +60,7 @@ def run(
         str | None,
         typer.Option(metavar="N", help="Keep the state at every N ticks, for quick forks (`rehearse fork`)."),
     ] = None,
+    tile: Tile = None,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -84,6 +86,7 @@ def run(
             trust=trust,
             progress=bar,
             keep_checkpoints=every,
+            tile=None if tile is None else whole("--tile", tile),
             spread=_spread(shards, on),
         )
     return _told(finished, as_json=as_json, quiet=quiet)

@@ -92,7 +92,8 @@ def test_a_run_has_one_digest_compiled_or_not(name):
 def test_compiling_is_announced_once(capsys):
     """Who waits for kernels to be made ready is told so before, and only once."""
     said = []
-    compiled.expect(10**9, said.append)
+    compiled.expect(10**9)
+    compiled.announce(said.append)
     twin = compiled.twin_of(np.negative)(lambda x: -x)
     twin(np.ones(2))
     twin(np.ones(2))
