@@ -236,11 +236,15 @@ class Person(mesa.Agent):  # type: ignore[misc]
             self.trust -= TRUST_RATE * self.trust
 
     def listen(self) -> None:
-        """Hear what friends like and trust; nobody moves yet."""
-        share = 1.0 / len(self.friends)
-        heard = share * sum([friend.taste for friend in self.friends[1:]], self.friends[0].taste)
+        """Hear what the friends who are here like and trust; nobody moves yet."""
+        friends = [friend for friend in self.friends if friend.alive] if self.alive else []
+        self.next_taste, self.next_trust = self.taste, self.trust
+        if not friends:
+            return
+        share = 1.0 / len(friends)
+        heard = share * sum([friend.taste for friend in friends[1:]], friends[0].taste)
         self.next_taste = (1.0 - TASTE_INFLUENCE) * self.taste + TASTE_INFLUENCE * heard
-        trust = share * sum([friend.trust for friend in self.friends])
+        trust = share * sum([friend.trust for friend in friends])
         self.next_trust = (1.0 - TRUST_INFLUENCE) * self.trust + TRUST_INFLUENCE * trust
 
     def live(self) -> None:
@@ -320,6 +324,7 @@ class Feed(mesa.Model):  # type: ignore[misc]
         people = list(self.agents)
         living = [person for person in people if person.alive]
         satisfaction = np.array([person.satisfaction for person in people])
+        here = np.array([person.alive for person in people])[self.ends].all(axis=0)
         return {
             "tick": self.tick,
             "alive": len(living) / len(people),
@@ -329,7 +334,7 @@ class Feed(mesa.Model):  # type: ignore[misc]
             "habit": np.mean([person.habit for person in living]),
             "goals_open": np.mean([len(person.goals) for person in living]),
             "polarisation": 4.0 * np.var([person.opinion for person in living]),
-            "assortativity_of_satisfaction": assortativity(satisfaction, self.ends),
+            "assortativity_of_satisfaction": assortativity(satisfaction, self.ends[:, here]),
         }
 
     def write(self, folder: Path) -> None:

@@ -99,7 +99,7 @@ TYPED = {
         "not a finite number",
     ),
     "an edit without =": (["run", "travel", "--set", "people.count"], "key=value", "--set people.count=100"),
-    "a misspelt key in an edit": (["run", "travel", "--set", "people.cuont=5"], "Did you mean 'count'?"),
+    "a misspelt key in an edit": (["run", "travel", "--set", "people.cuont=5"], "Did you mean 'count'"),
     "a place that a list has not": (
         ["run", "travel", "--set", "drift.9.tick=1"],
         "drift is a list with 1 entry",
