@@ -16,19 +16,24 @@ Columns besides those that `population.draw` makes, one row a person:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.agents import features, graph, influence, measures, memory, patience, population, start
+from rehearse.agents import features, graph, measures, memory, patience, population, start
 from rehearse.agents.appraisal import Appraisal, appraise
 from rehearse.agents.blocks import chunks, moved, raw, turned
 from rehearse.agents.choice import cascade_choice, logit_choice, take_chances
 from rehearse.agents.goals import Agenda, Goals
 from rehearse.agents.lifecycle import Lifecycle
 from rehearse.agents.patience import Setbacks
+from rehearse.agents.social.circles import Circles
+from rehearse.agents.social.loading import Given
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
-from rehearse.columns import Columns, Rows
+from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import (
     NOTHING,
     Codes,
@@ -49,6 +54,7 @@ from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
 from rehearse.scenario.lifecycle import by_friends
 from rehearse.scenario.people import People
+from rehearse.scenario.society import FRIENDS
 
 QUIT, CONTENT, CHOOSE = 0, 1, 2
 """Which of a turn's draws serves what; from CHOOSE on one for the logit, or one a place for the cascade."""
@@ -75,13 +81,13 @@ def build(
         replicas=replicas,
         only=only,
     )
-    ties = None
+    layers: dict[str, Ties] = {}
     if only is None:
         groups = np.asarray(drawn["group"], dtype=np.int8)
-        ties = graph.build(
-            people.society.graph, count=people.count, replicas=replicas, groups=groups, chance=chance
+        layers = graph.build_all(
+            people.society, count=people.count, replicas=replicas, groups=groups, chance=chance
         )
-    elif _meet(people) and people.society.graph.kind != "none":
+    elif _meet(people) and (people.society.graphs or people.society.rules):
         problem = "people.society: only some people were asked for, but they are influenced by others."
         raise ScenarioError(problem, "Run everybody, or set people.society.graph.kind to none.")
     return Crowd(
@@ -90,7 +96,8 @@ def build(
         chance=chance,
         items=world.items,
         situation=world.features,
-        ties=ties,
+        ties=layers.pop(FRIENDS, None),
+        layers=layers,
         replicas=replicas,
     )
 
@@ -107,9 +114,13 @@ class Crowd:
         items: tuple[str, ...],
         situation: tuple[str, ...] = (),
         ties: Ties | None = None,
+        layers: Mapping[str, Ties] | None = None,
         replicas: NDArray[np.int32] | None = None,
     ) -> None:
-        """Take what was drawn, and give people all that they have before the first tick."""
+        """Take what was drawn, and give people all that they have before the first tick.
+
+        `ties` are those of the layer `friends`; `layers` are all others.
+        """
         self.people = people
         self.items = items
         self.ties = ties
@@ -118,11 +129,13 @@ class Crowd:
         self.traits = population.trait_names(drawn)
         self.feature_names = features.feature_names(situation, people.visible, self.traits)
         self.agenda = Agenda.of(people.goals)
-        self.coupled = ties is not None and _meet(people)
         self.columns = start.begin(people, drawn)
         self._life = Lifecycle(people, self.columns, chance)
         self._goals = Goals(self.agenda, self.columns, chance)
         self._goals.begin(np.arange(self.columns.length), 0)
+        self._circles = Circles(people.society, ties, layers or {}, chance, len(self.replicas))
+        self._circles.begin(self.columns)
+        self.coupled = self._circles.coupled or (ties is not None and _meet(people))
         measures.begin(people.society.emergence, self.columns, ties)
         self._chance = chance
         self._by_adoption = "adopted" in drawn
@@ -133,7 +146,16 @@ class Crowd:
         self.people, self.agenda = people, Agenda.of(people.goals)
         self._goals = Goals(self.agenda, self.columns, self._chance)
         self._life.change(people)
-        self.coupled = self.ties is not None and _meet(people)
+        self._circles.change(people.society)
+        self._circles.begin(self.columns)
+        self.coupled = self._circles.coupled or (self.ties is not None and _meet(people))
+
+    def add_rule(
+        self, given: Given, settings: Mapping[str, Any] | None = None, layer: str | None = None
+    ) -> None:
+        """Let one more social rule work from the next tick on: a name, a function or a `Rule`."""
+        self._circles.add(given, settings, layer, self.columns)
+        self.coupled = True
 
     def open(self, tick: int) -> Rows:
         """Return who opens a session: those who are here, want something and feel like coming."""
@@ -211,14 +233,9 @@ class Crowd:
 
     def socialise(self, tick: int) -> None:
         """Influence one another along the ties, in the order in which the scenario names the ways."""
-        if self.ties is None:
-            return
-        society = self.people.society
-        self._life.look(self.ties)
-        for each in society.influences:
-            with self._life.only_here("adopted" if each.what == "adoption" else each.what):
-                spoken = self._life.ties(self.ties)
-                influence.apply(each, self.columns, spoken, society.order, self._chance, tick)
+        if self.ties is not None:
+            self._life.look(self.ties)
+        self.ties = self._circles.advance(self.columns, self.ties, tick)
 
     def live(self, tick: int) -> None:
         """Let a tick pass: people rest, forget, come and go; goals expire and arise."""
@@ -231,6 +248,8 @@ class Crowd:
                 self._goals.arise("rate", rows, kind, rate, first=tick + 1)
         if self.ties is not None:
             self._catch_goals(self.ties, tick)
+        for column, goal, kind in self._circles.woken(self.agenda.names):
+            self._goals.arise(f"word/{goal}", np.flatnonzero(self.columns[column]), kind, 1.0, first=tick + 1)
         self.columns["goal_just_met"][:] = NOTHING
         measures.note_adoptions(self.people.society.emergence, self.columns, self.ties, tick)
 
@@ -239,7 +258,16 @@ class Crowd:
         count = len(self.replicas)
         ties = None if self.ties is None else self._life.ties(self.ties)
         found = measures.summary(self.columns, count, ties, self.people.society.emergence)
-        return found | self._life.census(count)
+        return found | self._life.census(count) | self._circles.measures(self.columns)
+
+    def state(self) -> dict[str, Array]:
+        """Return what must be kept to go on later besides the columns: ties that have changed."""
+        return self._circles.state()
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state` gave."""
+        self._circles.restore(state)
+        self.ties = self._circles.friends(self.ties)
 
     def _come(self, piece: slice, tick: int) -> Rows:
         columns, mind, behaviour = self.columns, self.people.memory, self.people.behaviour
@@ -344,6 +372,5 @@ class Crowd:
 def _meet(people: People) -> bool:
     """Tell whether people move one another where they know one another."""
     caught = any(goal.contagion > 0.0 for goal in people.goals)
-    return (
-        bool(people.society.influences) or caught or by_friends(people.arrivals, people.churn, people.returns)
-    )
+    told = bool(people.society.all_rules)
+    return told or caught or by_friends(people.arrivals, people.churn, people.returns)

@@ -8,8 +8,9 @@ two fall together.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rehearse.agents.everyone import Everyone
 from rehearse.agents.ties import Ties, freeze
 from rehearse.chance import Chance
 from rehearse.columns import Rows
 from rehearse.errors import DataError, NotFoundError, ScenarioError
 from rehearse.exact import Floats, log
-from rehearse.scenario.people import Graph
+from rehearse.scenario.society import FRIENDS, Graph, Society
 
-__all__ = ["NETWORKX_LIMIT", "Ties", "build", "from_networkx"]
+__all__ = ["NETWORKX_LIMIT", "Ties", "build", "build_all", "from_networkx", "nobody", "nodes_of", "repeated"]
 
 Pairs = tuple[Rows, Rows]
+Weighed = tuple[Rows, Rows, Floats | None]
+"""Pairs, and how strong each tie is where that differs."""
 
 NETWORKX_LIMIT = 100_000
 MOST_TIES = 2_000_000_000
@@ -45,11 +49,13 @@ class _Society:
     groups: NDArray[np.int8]
     chance: Chance
     replica: int
+    purpose: str = "graph"
+    """What addresses the luck of this layer."""
 
     @property
     def seed(self) -> int:
         """Return this society's own seed for networkx."""
-        low, high = self.chance.bits("graph", self.replica, 0, count=2).ravel().tolist()
+        low, high = self.chance.bits(self.purpose, self.replica, 0, count=2).ravel().tolist()
         return int(high) << 32 | int(low)
 
     @property
@@ -65,56 +71,107 @@ def build(
     replicas: NDArray[np.int32],
     groups: NDArray[np.int8],
     chance: Chance,
+    layer: str = FRIENDS,
 ) -> Ties | None:
     """Make the ties of all replicas of `count` people each, or None where nobody knows anybody.
 
     `groups` holds each row's group, shape (replicas · count,), for `stochastic_block`. No tie joins
-    two replicas. Raises ScenarioError where the graph cannot be made with so many people, DataError
-    or NotFoundError for an edge list that cannot be used.
+    two replicas. Each layer has luck of its own. Raises ScenarioError where the graph cannot be made
+    with so many people, DataError or NotFoundError for an edge list that cannot be used.
     """
     if graph.kind == "none":
         return None
     _check(graph, count)
+    if graph.kind == "complete":
+        return Everyone(count, len(replicas))
     shared = _shared(graph, count)
+    if shared is not None:
+        one, other, weights = shared
+        return repeated(freeze(count, one, other, weights, directed=graph.directed), len(replicas))
     parts: list[Pairs] = []
+    purpose = "graph" if layer == FRIENDS else f"graph/{layer}"
     for place, replica in enumerate(replicas.tolist()):
         offset = place * count
-        society = _Society(graph, count, groups[offset : offset + count], chance, replica)
-        one, other = shared or _MAKERS[graph.kind](society)
+        society = _Society(graph, count, groups[offset : offset + count], chance, replica, purpose)
+        one, other = _MAKERS[graph.kind](society)
         parts.append((one + offset, other + offset))
     one, other = (np.concatenate(side) for side in zip(*parts, strict=True))
     return freeze(count * len(replicas), one, other)
 
 
-def from_networkx(graph: Any, replicas: int = 1, weight: str | None = None) -> Ties:
+def build_all(
+    society: Society,
+    *,
+    count: int,
+    replicas: NDArray[np.int32],
+    groups: NDArray[np.int8],
+    chance: Chance,
+) -> dict[str, Ties]:
+    """Make the ties of every layer in which somebody knows somebody, by name; see `build`."""
+    found: dict[str, Ties] = {}
+    for name, graph in society.graphs.items():
+        ties = build(graph, count=count, replicas=replicas, groups=groups, chance=chance, layer=name)
+        if ties is not None:
+            found[name] = ties
+    return found
+
+
+def from_networkx(
+    graph: Any, replicas: int = 1, weight: str | None = None, nodes: Sequence[Any] | None = None
+) -> Ties:
     """Freeze any networkx graph, once for each of some replicas.
 
     Nodes that are the numbers 0 to n - 1 keep them as rows; others are numbered in the order of
-    `graph.nodes`. In a directed graph u listens to v where there is an edge from u to v. `weight`
-    names the edge attribute that says how strong a tie is (1 where an edge lacks it).
+    `graph.nodes`, unless `nodes` gives their order. In a directed graph u listens to v where there is an
+    edge from u to v (turn one where edges carry news with `graph.reverse()`). `weight` names the edge
+    attribute that says how strong a tie is (1 where an edge lacks it): below 0 between foes; an edge of
+    weight 0 is no tie. Loops are dropped; of several edges between two nodes the weights are added up,
+    and without weights they count once. A node without edges is a person without friends.
     """
+    order = nodes_of(graph) if nodes is None else nodes
+    place = {node: i for i, node in enumerate(order)}
+    strange = [node for node in graph.nodes if node not in place]
+    if strange:
+        problem = f"node {strange[0]!r} is not in the other layer."
+        raise DataError(problem, "Give all layers the same nodes.")
+    one, other = _pairs((place[u], place[v]) for u, v in graph.edges())
+    strength = None if weight is None else _strengths(graph, weight)
+    return repeated(freeze(len(order), one, other, strength, directed=graph.is_directed()), replicas)
+
+
+def nodes_of(graph: Any) -> list[Any]:
+    """Return the nodes of a networkx graph in the order of their rows."""
     count = graph.number_of_nodes()
     numbered = all(isinstance(n, int | np.integer) and 0 <= n < count for n in graph.nodes)
-    place = {node: node if numbered else i for i, node in enumerate(graph.nodes)}
-    pairs = [(place[u], place[v]) for u, v in graph.edges()]
-    one, other = _pairs(pairs)
-    strength = None if weight is None else _strengths(graph, weight)
-    offsets = np.repeat(np.arange(replicas, dtype=np.int64) * count, len(one))
-    return freeze(
-        count * replicas,
-        np.tile(one, replicas) + offsets,
-        np.tile(other, replicas) + offsets,
-        None if strength is None else np.tile(strength, replicas),
-        directed=graph.is_directed(),
-    )
+    return list(range(count)) if numbered else list(graph.nodes)
+
+
+def repeated(ties: Ties, replicas: int) -> Ties:
+    """Return the same ties for each of some societies, one after another."""
+    if replicas == 1:
+        return ties
+    if isinstance(ties, Everyone):
+        return Everyone(ties.count, ties.replicas * replicas)
+    shift = np.repeat(np.arange(replicas, dtype=np.int64), len(ties.indices)) * len(ties)
+    indices: Rows = np.tile(np.asarray(ties.indices, dtype=np.int64), replicas) + shift
+    starts = np.concatenate([[0], np.tile(ties.degree, replicas).cumsum()]).astype(np.int64)
+    small = len(ties) * replicas <= np.iinfo(np.int32).max
+    weights = None if ties.weights is None else np.tile(ties.weights, replicas)
+    return Ties(starts, indices.astype(np.int32) if small else indices, weights, ties.mutual)
+
+
+def nobody(count: int) -> Ties:
+    """Return the ties of people of whom nobody knows anybody."""
+    none = np.zeros(0, dtype=np.int64)
+    return freeze(count, none, none)
 
 
 def _strengths(graph: Any, weight: str) -> Floats:
     found = np.array([w for _, _, w in graph.edges(data=weight, default=1.0)], dtype=np.float64)
-    wrong = found[~(np.isfinite(found) & (found > 0.0))]
+    wrong = found[~np.isfinite(found)]
     if wrong.size:
         problem = f"attribute {weight!r} of an edge is {wrong[0]:g}."
-        raise DataError(problem, "How strong a tie is must be a number above 0.")
+        raise DataError(problem, "How strong a tie is must be a finite number.")
     return found
 
 
@@ -139,14 +196,14 @@ def _check_size(ties: float) -> None:
         raise ScenarioError(problem, "Give people fewer friends.")
 
 
-def _shared(graph: Graph, count: int) -> Pairs | None:
+def _shared(graph: Graph, count: int) -> Weighed | None:
     """Return the pairs of a graph that is the same in every replica, or None."""
     if graph.kind == "karate":
         import networkx as nx
 
-        return _pairs(nx.karate_club_graph().edges())
+        return *_pairs(nx.karate_club_graph().edges()), None
     if graph.kind == "edges":
-        return _read_edges(Path(str(graph.path)), count)
+        return _read_edges(Path(str(graph.path)), count, weighted=graph.weighted)
     return None
 
 
@@ -155,18 +212,32 @@ def _pairs(edges: Iterable[tuple[int, int]]) -> Pairs:
     return table[:, 0], table[:, 1]
 
 
-def _read_edges(path: Path, count: int) -> Pairs:
+def _read_edges(path: Path, count: int, *, weighted: bool) -> Weighed:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         problem = f"people.society.graph.path: {str(path)!r} cannot be read ({error})."
         raise NotFoundError(problem, "Give a text file with two ids a line.") from error
-    pairs = []
+    pairs: list[tuple[int, int]] = []
+    weights: list[float] = []
     for number, line in enumerate(lines, start=1):
         words = line.split("#")[0].replace(",", " ").split()
         if words:
-            pairs.append(_read_pair(words, count, f"line {number} of {str(path)!r}"))
-    return _pairs(pairs)
+            where = f"line {number} of {str(path)!r}"
+            weights.append(_read_weight(words, where) if weighted else 1.0)
+            pairs.append(_read_pair(words[:2] if weighted else words, count, where))
+    return *_pairs(pairs), np.array(weights) if weighted else None
+
+
+def _read_weight(words: list[str], where: str) -> float:
+    try:
+        weight = float(words[2]) if len(words) == 3 else math.nan
+    except ValueError:
+        weight = math.nan
+    if not math.isfinite(weight):
+        problem = f"{where} is {' '.join(words)!r}, not two ids and a weight."
+        raise DataError(problem, "Write a third number: how strong the tie is, below 0 between foes.")
+    return weight
 
 
 def _read_pair(words: list[str], count: int, where: str) -> tuple[int, int]:
@@ -190,7 +261,7 @@ def _watts_strogatz(own: _Society) -> Pairs:
     people = np.arange(own.count, dtype=np.int64)
     others = []
     for step in range(1, own.graph.degree // 2 + 1):
-        u = own.chance.uniform("graph/rewire", own.replica, people, turn=step, count=2)
+        u = own.chance.uniform(f"{own.purpose}/rewire", own.replica, people, turn=step, count=2)
         elsewhere = (people + 1 + (u[:, 1] * (own.count - 1)).astype(np.int64)) % own.count
         others.append(np.where(u[:, 0] < own.graph.rewire, elsewhere, (people + step) % own.count))
     return np.tile(people, len(others)), np.concatenate(others)
@@ -210,7 +281,7 @@ def _barabasi_albert(own: _Society) -> Pairs:
         return _pairs(nx.barabasi_albert_graph(own.count, ties, seed=own.seed).edges())
     newcomer = np.repeat(np.arange(own.count, dtype=np.int64), ties)
     numbers = np.arange(len(newcomer), dtype=np.int64)
-    u = own.chance.uniform("graph/attach", own.replica, numbers)[:, 0]
+    u = own.chance.uniform(f"{own.purpose}/attach", own.replica, numbers)[:, 0]
     # Place 2i holds the newcomer of tie i, place 2i + 1 its other end: a copy of an earlier place.
     source = (u * (2 * numbers + 1)).astype(np.int64)
     while (copies := source % 2 == 1).any():
@@ -267,7 +338,7 @@ def _hits(trials: int, share: float, name: str, own: _Society) -> Rows:
     while last < trials:
         room = int((trials - last) * share * 1.02) + 16
         numbers = np.arange(drawn, drawn + room, dtype=np.int64)
-        u = own.chance.uniform(f"graph/pairs/{name}", own.replica, numbers)[:, 0]
+        u = own.chance.uniform(f"{own.purpose}/pairs/{name}", own.replica, numbers)[:, 0]
         gaps = np.floor(np.minimum(log(u) / log(1.0 - share), float(trials))).astype(np.int64) + 1
         found.append(last + np.cumsum(gaps))
         last, drawn = int(found[-1][-1]), drawn + room

@@ -15,8 +15,7 @@ Who is not here opens no session, has no goals, is not influenced and influences
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -125,8 +124,7 @@ def struck(hazards: Sequence[Floats], uniform: Floats) -> Codes:
 
 def look(ties: Ties, rows: Rows, *, here: Flags, left: Flags, satisfied: Flags) -> Around:
     """Return what some rows see of their friends, given everybody's state; friends count 1 each."""
-    if ties.weights is not None:
-        ties = Ties(ties.indptr, ties.indices, None, ties.mutual)
+    ties = ties.unweighted()
     # Sums of ones and zeros are whole numbers: the same in any order.
     word, remain, lost = (ties.total(f.astype(np.float64), rows) for f in (here & satisfied, here, left))
     return Around(
@@ -134,15 +132,6 @@ def look(ties: Ties, rows: Rows, *, here: Flags, left: Flags, satisfied: Flags) 
         gone=_share(lost, lost + remain),
         here=_share(remain, lost + remain),
     )
-
-
-def among(ties: Ties, here: Flags) -> Ties:
-    """Return the ties of which both ends are here; the others are silent."""
-    owner = np.repeat(here, ties.degree)
-    speaks = owner & here.take(ties.indices)
-    before = np.concatenate([[0], np.cumsum(speaks)])
-    weights = None if ties.weights is None else ties.weights[speaks]
-    return Ties(before.take(ties.indptr), ties.indices[speaks], weights, ties.mutual)
 
 
 def scheduled(arrivals: Arrivals, users: Rows, tick: int, count: int) -> Flags:
@@ -227,7 +216,7 @@ class Lifecycle:
         self._tick = 0
         self._on = comes_and_goes(people)
         self._around: Around | None = None
-        self._spoken: tuple[Flags, Ties] | None = None
+        self._spoken: tuple[Flags, Ties, Ties] | None = None
         forgets = () if people.returns is None else people.returns.forgets
         self._fresh = {name: raw(columns, name).copy() for name in forgets if name != "memory"}
         self._blank = "memory" in forgets
@@ -318,22 +307,15 @@ class Lifecycle:
     def _seen(self, rows: Rows) -> Around:
         return Around.nothing(len(rows)) if self._around is None else self._around.take(rows)
 
-    @contextmanager
-    def only_here(self, name: str) -> Iterator[None]:
-        """Let a column change in the meantime, but not for those who are not here."""
-        absent = np.flatnonzero(~raw(self._columns, "alive"))
-        kept = raw(self._columns, name).take(absent, axis=0)
-        yield
-        self._columns[name][absent] = kept
-
     def ties(self, ties: Ties) -> Ties:
         """Return the ties among those who are here."""
         here = raw(self._columns, "alive")
         if here.all():
             return ties
-        if self._spoken is None or not np.array_equal(self._spoken[0], here):
-            self._spoken = here.copy(), among(ties, here)
-        return self._spoken[1]
+        known = self._spoken
+        if known is None or known[1] is not ties or not np.array_equal(known[0], here):
+            known = self._spoken = here.copy(), ties, ties.among(here)
+        return known[2]
 
     def census(self, replicas: int) -> dict[str, Floats]:
         """Return how many were here in the present tick, and of them came for it or left at its end."""

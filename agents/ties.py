@@ -8,9 +8,9 @@ ascending order of the friend's row, whatever rows are asked for together: the s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +18,28 @@ from numpy.typing import NDArray
 from rehearse.columns import Rows
 from rehearse.exact import Floats
 
-Index = NDArray[np.int32] | NDArray[np.int64]
+Index = NDArray[np.integer[Any]]
+Flags = NDArray[np.bool_]
+Numbers = NDArray[Any]
+"""Values of people, float32 or float64: shape (n,) or (n, d)."""
 
-EDGES_AT_A_TIME = 1 << 16
+EDGES_AT_A_TIME = 1 << 17
 """Ties looked at together, so that what lies in between stays small; it changes no result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """Who listens to whom among n rows; made by `freeze`, `rehearse.agents.graph` or a test."""
+    """Who listens to whom: one row for each of n people; made by `freeze`, `graph` or a test.
+
+    Friends are positions in the whole population, so `of(rows)` is again `Ties`: those of some people.
+    """
 
     indptr: NDArray[np.int64]
     """Where each row's friends begin in `indices`, shape (n + 1,)."""
     indices: Index
     """The friends' rows, ascending within a row."""
     weights: Floats | None = None
-    """How strong each tie is; None: all the same."""
+    """How strong each tie is, below 0 for foes; None: all the same."""
     mutual: bool = True
     """True where everybody listens to those who listen to them."""
 
@@ -46,51 +52,100 @@ class Ties:
         """Return how many friends each row has, shape (n,)."""
         return np.diff(self.indptr)
 
+    @property
+    def signed(self) -> bool:
+        """Tell whether some tie is one of dislike (a weight below 0)."""
+        return self.weights is not None and bool((self.weights < 0.0).any())
+
     def neighbours(self, row: int) -> Index:
         """Return the rows of one row's friends, ascending."""
         return self.indices[self.indptr[row] : self.indptr[row + 1]]
 
-    def around(self, rows: Rows) -> tuple[Rows, Rows, Floats | None]:
-        """Return the ties of some rows: for each, a position in `rows`, the friend's row, the weight."""
+    def of(self, rows: Rows | slice) -> Ties:
+        """Return the ties of some rows alone; of a slice of them without copying any."""
+        if isinstance(rows, slice):
+            bounds = self.indptr[rows.start : rows.stop + 1]
+            some = slice(int(bounds[0]), int(bounds[-1]))
+            weights = None if self.weights is None else self.weights[some]
+            return Ties(bounds - bounds[0], self.indices[some], weights, self.mutual)
         starts, counts = self.indptr[rows], self.indptr[rows + 1] - self.indptr[rows]
-        owner = np.repeat(np.arange(len(rows)), counts)
-        places = np.arange(len(owner)) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        places = np.arange(bounds[-1]) + np.repeat(starts - bounds[:-1], counts)
         weights = None if self.weights is None else self.weights.take(places)
-        return owner, self.indices.take(places).astype(np.int64), weights
+        return Ties(bounds, self.indices.take(places), weights, self.mutual)
 
-    def total(self, values: Floats, rows: Rows) -> Floats:
-        """Return the (weighted) sum of friends' values (n,) or (n, d), added in the order of their rows."""
-        if self.weights is not None:
-            owner, friend, weights = self.around(rows)
-            return sum_of(owner, values.take(friend, axis=0), weights, len(rows))
-        from scipy.sparse import csr_array
+    def around(self, rows: Rows | None = None) -> tuple[Rows, Rows, Floats | None]:
+        """Return the ties of some rows: for each, a position in `rows`, the friend's row, the weight."""
+        some = self if rows is None else self.of(rows)
+        owner = np.repeat(np.arange(len(some)), some.degree)
+        return owner, some.indices.astype(np.int64), some.weights
 
-        # A product with a matrix of ones adds one by one, in the order of the row, as sum_of does.
-        starts, stops = self.indptr.take(rows), self.indptr.take(rows + 1)
-        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
-            friend = np.asarray(self.indices[starts[0] : stops[-1]])
-            bounds = np.append(starts, stops[-1]) - starts[0]
-        else:
-            friend = np.asarray(self.around(rows)[1])
-            bounds = np.concatenate([[0], np.cumsum(stops - starts)])
-        bounds = bounds.astype(self.indices.dtype)
-        friend = friend.astype(self.indices.dtype, copy=False)
-        ones = csr_array((np.ones(len(friend)), friend, bounds), shape=(len(rows), len(self)))
-        return np.asarray(ones @ values)
+    def total(self, values: Numbers, rows: Rows | None = None) -> Numbers:
+        """Return the (weighted) sum of friends' values (n,) or (n, d), added in the order of their rows.
 
-    def mass(self, rows: Rows) -> Floats:
-        """Return how much all friends of each of some rows count together."""
-        if self.weights is not None:
-            owner, _, weights = self.around(rows)
-            return mass_of(owner, weights, len(rows))
-        return (self.indptr.take(rows + 1) - self.indptr.take(rows)).astype(np.float64)
+        Sums are made in the type of the values: float32 or float64.
+        """
+        some = self if rows is None else self.of(rows)
+        if some.weights is None:
+            return _sum(some.indptr, some.indices, values)
+        heard = values.take(some.indices, axis=0)
+        heard *= beside(some.weights, heard).astype(values.dtype)
+        return _sum(some.indptr, np.arange(len(heard), dtype=some.indices.dtype), heard)
+
+    def mass(self, rows: Rows | None = None) -> Floats:
+        """Return how much all friends of each of some rows count together, foes as much as friends."""
+        some = self if rows is None else self.of(rows)
+        if some.weights is None:
+            return np.asarray(some.degree, dtype=np.float64)
+        return np.asarray(_sum(some.indptr, np.arange(len(some.indices)), np.abs(some.weights)), np.float64)
 
     def mean(self, values: NDArray[np.generic], rows: Rows | None = None) -> Floats:
         """Return the (weighted) mean of friends' values (n,) or (n, d); NaN for those without friends."""
-        asked = self.everybody() if rows is None else rows
-        owner, friend, weights = self.around(asked)
-        heard = np.asarray(values).take(friend, axis=0).astype(np.float64)
-        return mean_of(owner, heard, weights, len(asked))
+        total = self.total(np.asarray(values, dtype=np.float64), rows)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / beside(self.mass(rows), total), dtype=np.float64)
+
+    def friendly(self) -> Ties:
+        """Return the ties without those below 0."""
+        if not self.signed or self.weights is None:
+            return self
+        owner, _, _ = self.around()
+        weights = self.weights
+        kept = weights > 0.0
+        counts = np.bincount(owner[kept], minlength=len(self))
+        bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Ties(bounds, self.indices[kept], weights[kept], self.mutual)
+
+    def among(self, here: Flags) -> Ties:
+        """Return the ties of which both ends are here; the others are silent."""
+        speaks = np.repeat(here, self.degree) & here.take(self.indices)
+        before = np.concatenate([[0], np.cumsum(speaks)])
+        weights = None if self.weights is None else self.weights[speaks]
+        return Ties(before.take(self.indptr), self.indices[speaks], weights, self.mutual)
+
+    def unweighted(self) -> Ties:
+        """Return the same ties, all as strong."""
+        return self if self.weights is None else replace(self, weights=None)
+
+    def strength(self, rows: Rows, friends: Rows) -> Floats:
+        """Return the weight of the ties from some rows to friends of theirs, one each."""
+        if self.weights is None:
+            return np.ones(len(rows))
+        some = self.of(rows)
+        owner, friend, _ = some.around()
+        return np.asarray(np.asarray(some.weights)[friend == friends[owner]], dtype=np.float64)
+
+    def pick(self, rows: Rows, uniform: Floats) -> Rows:
+        """Return a friend of each of some rows, drawn by how strong the tie is; -1 for who has none."""
+        starts, stops = self.indptr[rows], self.indptr[rows + 1]
+        if self.weights is None:
+            places = starts + (uniform * (stops - starts)).astype(np.int64)
+        else:
+            reached = np.concatenate([[0.0], np.cumsum(np.abs(self.weights))])
+            aim = reached[starts] + uniform * (reached[stops] - reached[starts])
+            places = np.clip(np.searchsorted(reached, aim, side="right") - 1, starts, stops - 1)
+        friends = np.append(self.indices, -1).take(np.where(stops > starts, places, -1))
+        return friends.astype(np.int64)
 
     def everybody(self) -> Rows:
         """Return all rows."""
@@ -98,17 +153,22 @@ class Ties:
 
     def parts(self) -> Iterator[Rows]:
         """Go over all rows in parts with about as many ties each."""
+        for part in self.slices():
+            yield np.arange(part.start, part.stop, dtype=np.int64)
+
+    def slices(self) -> Iterator[slice]:
+        """Go over all rows in slices with about as many ties each."""
         marks = np.arange(0, self.indptr[-1] + EDGES_AT_A_TIME, EDGES_AT_A_TIME)
         bounds = np.unique([0, *np.searchsorted(self.indptr[:-1], marks), len(self)])
         for start, stop in pairwise(bounds.tolist()):
-            yield np.arange(start, stop, dtype=np.int64)
+            yield slice(start, stop)
 
-    def both_ways(self) -> Self:
+    def both_ways(self) -> Ties:
         """Return the ties with everybody listening also to those who listen to them, unweighted."""
         if self.mutual:
             return self
-        owner, friend, _ = self.around(self.everybody())
-        return type(self)(*_compressed(len(self), *_there_and_back(owner, friend)))
+        owner, friend, _ = self.around()
+        return Ties(*_compressed(len(self), *_there_and_back(owner, friend)))
 
 
 def freeze(
@@ -116,7 +176,8 @@ def freeze(
 ) -> Ties:
     """Make ties among `count` rows from pairs; of a directed pair, `one` listens to `other`.
 
-    Ties to oneself are dropped; a tie that is given twice counts once, with the sum of its weights.
+    Ties to oneself are dropped. A tie that is given twice counts once, with the sum of its weights; one
+    whose weights come to 0 is none. Who stands in no pair is alone.
     """
     apart = one != other
     one, other = one[apart], other[apart]
@@ -127,26 +188,26 @@ def freeze(
     return Ties(*_compressed(count, one, other, weights), mutual=not directed)
 
 
-def mean_of(owner: Rows, values: Floats, weights: Floats | None, count: int) -> Floats:
-    """Return the mean of values (e,) or (e, d) by owner, in the order given; NaN for owners of none."""
-    total = sum_of(owner, values, weights, count)
-    mass = mass_of(owner, weights, count)
-    with np.errstate(invalid="ignore"):
-        return total / (mass if total.ndim == 1 else mass[:, None])
+def sums_of(owner: Rows, values: Numbers, count: int) -> Floats:
+    """Return the sum of values (e,) or (e, d) by owner (ascending), added in the order given."""
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(np.int64)
+    return np.asarray(_sum(indptr, np.arange(len(owner)), values), dtype=np.float64)
 
 
-def mass_of(owner: Rows, weights: Floats | None, count: int) -> Floats:
-    """Return the sum of weights by owner; without weights each counts 1."""
-    return np.bincount(owner, weights=weights, minlength=count).astype(np.float64, copy=False)
+def beside(column: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """Return one number a row in a shape that broadcasts against values (n,) or (n, d)."""
+    return column if values.ndim == 1 else column[:, None]
 
 
-def sum_of(owner: Rows, values: Floats, weights: Floats | None, count: int) -> Floats:
-    """Return the (weighted) sum of values (e,) or (e, d) by owner, added in the order given."""
-    if values.ndim == 2:
-        columns = [sum_of(owner, values[:, i], weights, count) for i in range(values.shape[1])]
-        return np.stack(columns, axis=1) if columns else np.zeros((count, 0))
-    amounts = values if weights is None else values * weights
-    return np.bincount(owner, weights=amounts, minlength=count).astype(np.float64, copy=False)
+def _sum(indptr: NDArray[np.int64], indices: Index, values: Numbers) -> Numbers:
+    """Return the sums of values over rows of positions, added one by one in the order given."""
+    from scipy.sparse import csr_array
+
+    # A product with ones adds exactly: multiplying by 1 rounds nothing, fused or not.
+    ones = np.ones(len(indices), dtype=values.dtype)
+    bounds = indptr.astype(indices.dtype, copy=False)
+    matrix = csr_array((ones, indices, bounds), shape=(len(indptr) - 1, len(values)))
+    return np.asarray(matrix @ values)
 
 
 def _there_and_back(one: Rows, other: Rows) -> tuple[Rows, Rows]:
@@ -167,7 +228,8 @@ def _compressed(
         distinct, merged = _distinct(keys), None
     else:
         distinct, place = np.unique(keys, return_inverse=True)
-        merged = sum_of(place, weights, None, len(distinct))
+        summed = np.bincount(place, weights=weights, minlength=len(distinct))
+        distinct, merged = distinct[summed != 0.0], summed[summed != 0.0]
     owner, friend = np.divmod(distinct, max(count, 1))
     indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(np.int64)
     small = count <= np.iinfo(np.int32).max

@@ -54,7 +54,7 @@ def _society(people: int) -> tuple[Any, Any]:
     from rehearse.agents import graph
     from rehearse.chance import Chance
     from rehearse.columns import Columns
-    from rehearse.scenario.people import Graph
+    from rehearse.scenario.society import Graph
 
     chance, replicas = Chance(1), np.zeros(1, dtype=np.int32)
     shape = Graph.model_validate({"kind": "watts_strogatz", "degree": 10, "rewire": 0.1})
@@ -75,12 +75,11 @@ def _society(people: int) -> tuple[Any, Any]:
 
 
 def _influence(ties: Any, columns: Any) -> Callable[[], None]:
-    from rehearse.agents.influence import apply
+    from rehearse.agents.social import DeGroot, Rules
     from rehearse.chance import Chance
-    from rehearse.scenario.people import Influence
 
-    law = Influence.model_validate({"what": "taste", "how": "degroot", "weight": WEIGHT})
-    return lambda: apply(law, columns, ties, "synchronous", Chance(1), 0)
+    rules = Rules([DeGroot(column="taste", weight=WEIGHT, own=0.0)], {"friends": ties}, Chance(1))
+    return lambda: rules.advance(columns, 0)
 
 
 def _matrix(ties: Any) -> Any:

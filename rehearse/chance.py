@@ -184,3 +184,14 @@ class Chance:
     ) -> Floats:
         """Return standard normal numbers by inversion, shape (n, count)."""
         return normal_from_uniform(self.uniform(purpose, replica, user, tick=tick, turn=turn, count=count))
+
+    def between(
+        self, purpose: str, replica: ArrayLike, one: ArrayLike, other: ArrayLike, *, tick: int = 0
+    ) -> Floats:
+        """Return one uniform number strictly between 0 and 1 for each pair of people, shape (n,).
+
+        It is addressed by (purpose, tick, replica, one, other): the two directions of a pair differ.
+        """
+        c2 = np.asarray(replica, dtype=np.uint64) << np.uint64(16)
+        words = philox4x32((one, other, c2, 0), key_of(self.seed, f"{purpose}\x1e{tick}"))
+        return (words[..., 0].astype(np.float64) + 0.5) * 2.0**-32

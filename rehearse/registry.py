@@ -1,7 +1,8 @@
 """Names of worlds, people, policies and checks: built-in and plugged in through the same door.
 
-A plug-in declares an entry point in the group `rehearse.worlds`, `rehearse.people`, `rehearse.policies`
-or `rehearse.checks`, named `thing-vN`, that points at a factory. Nothing is imported before it is used.
+A plug-in declares an entry point in the group `rehearse.worlds`, `rehearse.people`, `rehearse.policies`,
+`rehearse.checks` or `rehearse.rules` (social rules), named `thing-vN`, that points at a factory.
+Nothing is imported before it is used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from rehearse.errors import NotFoundError, did_you_mean
 
-Kind = Literal["worlds", "people", "policies", "checks"]
+Kind = Literal["worlds", "people", "policies", "checks", "rules"]
 
 
 SINGULAR: dict[Kind, str] = {
@@ -22,6 +23,7 @@ SINGULAR: dict[Kind, str] = {
     "people": "model of people",
     "policies": "policy",
     "checks": "check",
+    "rules": "social rule",
 }
 
 
@@ -41,6 +43,7 @@ class Entry:
         return factory
 
 
+_RULES = "rehearse.agents.social"
 _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
     "worlds": (
         Entry(
@@ -63,6 +66,24 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
     ),
     "checks": (),
+    "rules": (
+        Entry("degroot-v1", f"{_RULES}.averaging:DeGroot", "move towards the mean of friends"),
+        Entry(
+            "friedkin-johnsen-v1", f"{_RULES}.averaging:FriedkinJohnsen", "averaging, attached to the start"
+        ),
+        Entry("hegselmann-krause-v1", f"{_RULES}.confidence:HegselmannKrause", "bounded confidence"),
+        Entry("deffuant-weisbuch-v1", f"{_RULES}.confidence:DeffuantWeisbuch", "random pairs come closer"),
+        Entry("voter-v1", f"{_RULES}.voter:Voter", "a random person copies a random friend"),
+        Entry("threshold-v1", f"{_RULES}.adoption:Threshold", "adopt once enough friends have"),
+        Entry("independent-cascade-v1", f"{_RULES}.adoption:IndependentCascade", "one chance each"),
+        Entry("bass-v1", f"{_RULES}.adoption:Bass", "innovation and imitation"),
+        Entry("sir-v1", f"{_RULES}.epidemic:SIR", "contagion with lasting immunity"),
+        Entry("sis-v1", f"{_RULES}.epidemic:SIS", "contagion that comes back"),
+        Entry("seir-v1", f"{_RULES}.epidemic:SEIR", "contagion with a time of incubation"),
+        Entry("reed-frost-v1", f"{_RULES}.epidemic:ReedFrost", "generations of an epidemic"),
+        Entry("rewiring-v1", f"{_RULES}.rewiring:Rewiring", "swap a dissimilar friend for a similar one"),
+        Entry("word-of-mouth-v1", f"{_RULES}.mouth:WordOfMouth", "tell friends how the model served"),
+    ),
 }
 
 

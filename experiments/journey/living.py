@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rehearse.agents.model import Rehearsal
     from rehearse.agents.user import User
     from rehearse.record.reading import RunRecord
-    from rehearse.scenario.people import Influence
+    from rehearse.scenario.society import Influence
 
 Row = dict[str, Any]
 

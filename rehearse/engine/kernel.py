@@ -97,6 +97,8 @@ class Simulation:
         parts: dict[str, Mapping[str, Array]] = {"people": self.users.columns, "world": self.world.state()}
         if isinstance(self.policy, Remembers):
             parts["policy"] = self.policy.state()
+        if isinstance(self.users, Remembers):
+            parts["users"] = self.users.state()
         return {f"{part}/{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
 
     def restore(self, state: Mapping[str, Array], tick: int) -> None:
@@ -109,6 +111,8 @@ class Simulation:
         self.world.restore(_under(state, "world"))
         if isinstance(self.policy, Remembers):
             self.policy.restore(_under(state, "policy"))
+        if isinstance(self.users, Remembers):
+            self.users.restore(_under(state, "users"))
 
     def _begin(self, tick: int) -> None:
         self.scheduled.get(tick, _as_it_was)(self)

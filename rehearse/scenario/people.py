@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict
-from rehearse.scenario.emergence import Emergence
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
+from rehearse.scenario.society import Society
 
 
 class Normal(Strict):
@@ -271,67 +271,6 @@ class GoalSpec(Strict):
     """How much the outside option is marked down when the deadline is one tick away (linear before)."""
     learning: float = 0.0
     """How much the strength grows per unit of experience, measured from .5: news changes the wish."""
-
-
-class Graph(Strict):
-    """Who knows whom: exactly one way of making it, or none (nobody knows anybody)."""
-
-    kind: Literal[
-        "none", "watts_strogatz", "barabasi_albert", "erdos_renyi", "stochastic_block", "karate", "edges"
-    ] = "none"
-    degree: int = Field(default=6, ge=1)
-    """Mean number of friends (Watts–Strogatz, Erdős–Rényi); twice the new ties (Barabási–Albert)."""
-    rewire: Share = 0.1
-    within: Share = 0.01
-    """Chance of a tie inside a group (stochastic block)."""
-    between: Share = 0.001
-    path: str | None = None
-    """An edge list: two ids a line (edges)."""
-
-    @model_validator(mode="after")
-    def _path_where_needed(self) -> Self:
-        if (self.path is None) == (self.kind == "edges"):
-            problem = "kind: edges and a path go together"
-            raise ValueError(problem)
-        return self
-
-
-class Influence(Strict):
-    """One way in which people move one another, once a tick."""
-
-    what: Literal["trust", "taste", "opinion", "satisfaction", "adoption"]
-    how: Literal["degroot", "bounded", "threshold"] = "degroot"
-    """`degroot`: towards friends' mean; `bounded`: the mean of friends within reach;
-    `threshold`: adopt for good once that share of friends has (only adoption, and always adoption)."""
-    weight: Share = 0.1
-    """How far a person moves in a tick, times their susceptibility."""
-    reach: Positive = 0.2
-    """How far apart views may lie and still count (bounded)."""
-    share: Share | None = None
-    """The share of friends that it takes (threshold); None: each person's own trait `threshold`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _adoption_is_by_threshold(cls, value: Any) -> Any:
-        adopts = isinstance(value, dict) and value.get("what") == "adoption" and "how" not in value
-        return {**value, "how": "threshold"} if adopts else value
-
-    @model_validator(mode="after")
-    def _goes_together(self) -> Self:
-        if (self.what == "adoption") != (self.how == "threshold"):
-            problem = f"what: {self.what} cannot go with how: {self.how}; adoption is by threshold"
-            raise ValueError(problem)
-        return self
-
-
-class Society(Strict):
-    """The graph and what passes along it."""
-
-    graph: Graph = Graph()
-    influences: tuple[Influence, ...] = ()
-    order: Literal["synchronous", "sequential"] = "synchronous"
-    """`synchronous`: all look, then all move; `sequential`: one after another, in a drawn order."""
-    emergence: Emergence = Emergence()
 
 
 class People(Strict):

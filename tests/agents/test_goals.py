@@ -11,7 +11,8 @@ from rehearse.chance import Chance
 from rehearse.columns import Columns
 from rehearse.contract import Decisions, End, Fault, Offer, Outcomes, Turn
 from rehearse.errors import ScenarioError
-from rehearse.scenario.people import GoalSpec, Influence, People, Society
+from rehearse.scenario.people import GoalSpec, People
+from rehearse.scenario.society import Influence, Society
 
 MANY = 4000
 

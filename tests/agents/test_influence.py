@@ -1,4 +1,4 @@
-"""What friends do to one another follows the published laws, in any order and any blocks."""
+"""What a scenario calls influences is what the social rules do, in any order and any parts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rehearse.agents import ties as ties_of
-from rehearse.agents.graph import build, from_networkx
-from rehearse.agents.influence import adopt, apply, bounded, degroot, sequential, synchronous, waves
+from rehearse.agents.graph import build
+from rehearse.agents.social import Rules, Society, View, load
+from rehearse.agents.social.drive import in_turn
 from rehearse.agents.ties import freeze
 from rehearse.chance import Chance
 from rehearse.columns import Columns
-from rehearse.scenario.people import Graph, Influence
-
-CLUB = nx.karate_club_graph()
-KARATE = from_networkx(CLUB)
-MR_HI = np.array([float(CLUB.nodes[n]["club"] == "Mr. Hi") for n in range(34)])
+from rehearse.scenario.society import Graph, Influence
 
 PAIRS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=40)
 
@@ -30,144 +27,10 @@ def ties_from(pairs, count=12, *, directed=False):
     return freeze(count, table[:, 0], table[:, 1], directed=directed)
 
 
-def clusters(values, gap=1e-6):
-    """Return the centres and sizes of values that lie together."""
-    ordered = np.sort(values)
-    sizes = np.diff(np.flatnonzero(np.concatenate([[True], np.diff(ordered) > gap, [True]])))
-    centres = [part.mean() for part in np.split(ordered, np.cumsum(sizes)[:-1])]
-    return centres, sizes.tolist()
-
-
-@pytest.mark.science
-def test_degroot_on_karate_reaches_the_degree_weighted_mean():
-    """With W_ij = 1/(k_i + 1), all reach sum (k_i + 1)·x_i / sum (k_i + 1): .51579, not .5."""
-    x = MR_HI
-    for _ in range(200):
-        x = degroot(x, KARATE, own=1.0)
-    weight = KARATE.degree + 1.0
-    assert (weight * MR_HI).sum() / weight.sum() == pytest.approx(0.5157894736842106, abs=1e-15)
-    assert x == pytest.approx(np.full(34, 0.5157894736842106), abs=1e-8)
-    assert (x.min(), x.max()) == pytest.approx((0.5157894735461196, 0.5157894739952382), abs=1e-12)
-
-
-@pytest.mark.science
-def test_degroot_counts_strong_ties_more():
-    """On the weighted club the consensus is .51209677, the strength-weighted mean."""
-    strong = from_networkx(CLUB, weight="weight")
-    x = MR_HI
-    for _ in range(400):
-        x = degroot(x, strong, own=1.0)
-    assert x == pytest.approx(np.full(34, 0.5120967741935474), abs=1e-8)
-
-
-@pytest.mark.science
-def test_friedkin_johnsen_on_karate():
-    """Attached to their start with .2, the heads wholly: the published fixed point."""
-    weight = np.where(np.isin(np.arange(34), [0, 33]), 0.0, 0.8)
-    x = MR_HI
-    for _ in range(200):
-        x = degroot(x, KARATE, own=1.0, weight=weight, anchor=MR_HI)
-    assert x.mean() == pytest.approx(0.4970591548188345, abs=1e-10)
-    assert x.var() == pytest.approx(0.16525188757322973, abs=1e-10)
-    assert x[[0, 2, 8, 19, 33]] == pytest.approx(
-        [1.0, 0.6577947694471382, 0.5508827546318024, 0.7073525894870248, 0.0], abs=1e-10
-    )
-
-
-@pytest.mark.science
-@pytest.mark.parametrize(
-    ("reach", "steps", "number", "middle"),
-    [
-        (0.0503, 18, 9, None),
-        (0.1003, 22, 3, [(0.15116034026877626, 24), (0.5, 53), (0.848839659731226, 24)]),
-        (0.1503, 8, 3, [(0.22951527041887612, 36), (0.5, 29), (0.7704847295811217, 36)]),
-        (0.2003, 41, 1, [(0.5, 101)]),
-        (0.3003, 5, 1, [(0.5, 101)]),
-    ],
-)
-def test_hegselmann_krause_forms_the_known_clusters(reach, steps, number, middle):
-    """101 evenly spaced opinions, all heard by all: the number, place and size of the clusters."""
-    everybody = from_networkx(nx.complete_graph(101))
-    x = np.linspace(0.0, 1.0, 101)
-    for _ in range(steps + 1):
-        before, x = x, bounded(x, everybody, reach=reach)
-    assert x == pytest.approx(before, abs=1e-12)
-    centres, sizes = clusters(x)
-    assert len(sizes) == number
-    if middle is not None:
-        assert sizes == [size for _, size in middle]
-        assert centres == pytest.approx([centre for centre, _ in middle], abs=1e-6)
-
-
-def naive_bounded(x, ties, reach, weight):
-    """Return bounded confidence as its definition says, person by person."""
-    moved = np.empty_like(x)
-    for i in range(len(x)):
-        heard = [x[j] for j in ties.neighbours(i) if np.sqrt(((x[j] - x[i]) ** 2).sum()) <= reach]
-        moved[i] = (1.0 - weight) * x[i] + weight * np.mean([x[i], *heard], axis=0)
-    return moved
-
-
-@given(pairs=PAIRS, reach=st.floats(0.01, 3.0), weight=st.floats(0.0, 1.0), seed=st.integers(0, 99))
-def test_bounded_confidence_is_the_naive_loop(pairs, reach, weight, seed):
-    """On any graph, for numbers and for vectors, the kernel is the definition written as a loop."""
-    ties = ties_from(pairs)
-    x = Chance(seed).normal("x", 0, np.arange(12), count=2)
-    assert bounded(x, ties, reach=reach, weight=weight) == pytest.approx(
-        naive_bounded(x, ties, reach, weight)
-    )
-    one = x[:, :1]
-    assert bounded(one[:, 0], ties, reach=reach, weight=weight) == pytest.approx(
-        naive_bounded(one, ties, reach, weight)[:, 0]
-    )
-
-
-@given(
-    pairs=PAIRS,
-    values=st.lists(st.floats(-5, 5), min_size=12, max_size=12),
-    weight=st.floats(0, 1),
-    reach=st.floats(0.01, 20),
-)
-def test_nobody_leaves_the_range_of_what_is_thought(pairs, values, weight, reach):
-    """Averages stay between the least and the greatest value there is; loners stay where they are."""
-    ties, x = ties_from(pairs), np.array(values)
-    for moved in (degroot(x, ties, weight=weight), bounded(x, ties, reach=reach, weight=weight)):
-        assert moved.min() >= x.min() - 1e-12
-        assert moved.max() <= x.max() + 1e-12
-        alone = ties.degree == 0
-        assert moved[alone] == pytest.approx(x[alone], abs=1e-15)
-
-
-@given(pairs=PAIRS, seed=st.integers(0, 99), share=st.floats(0.05, 1.0))
-def test_adoption_only_grows(pairs, seed, share):
-    """Whoever adopted stays so, and a lower threshold never means fewer adopters."""
-    ties = ties_from(pairs)
-    start = (Chance(seed).uniform("a", 0, np.arange(12))[:, 0] < 0.3).astype(np.float64)
-    eager = steady = start
-    for _ in range(12):
-        after = adopt(steady, ties, threshold=share)
-        assert (after >= steady).all()
-        steady, eager = after, adopt(eager, ties, threshold=share / 2.0)
-        assert (eager >= steady).all()
-
-
-def test_a_cascade_runs_round_a_ring_or_stops():
-    """On a ring one neighbour is half of all: a threshold of .5 carries on, .51 stops (Granovetter)."""
-    ring = from_networkx(nx.cycle_graph(21))
-    carried = stopped = np.eye(21)[0]
-    for _ in range(10):
-        carried, stopped = adopt(carried, ring, threshold=0.5), adopt(stopped, ring, threshold=0.51)
-    assert carried.sum() == 21
-    assert stopped.sum() == 1
-
-
-def test_three_of_ten_friends_reach_a_threshold_of_three_tenths():
-    """A threshold written as .3 and stored in 32 bits is reached by exactly 3 of 10."""
-    star = from_networkx(nx.star_graph(10))
-    adopted = np.array([0.0] + [1.0] * 3 + [0.0] * 7)
-    stored = np.full(11, 0.3, dtype=np.float32).astype(np.float64)
-    assert adopt(adopted, star, threshold=stored)[0] == 1.0
-    assert adopt(np.zeros(11), freeze(11, np.zeros(0, int), np.zeros(0, int)), threshold=stored).sum() == 0
+def apply(influence, columns, ties, order, chance, tick):
+    """Let an influence work once, as a scenario's society does."""
+    societies = len(np.unique(columns["replica"]))
+    Rules([load(influence.as_rule(order))], {"friends": ties}, chance, societies).advance(columns, tick)
 
 
 def society(replicas, count=40, what="trust"):
@@ -232,41 +95,54 @@ def test_replicas_apart_are_replicas_together(influence, order, monkeypatch):
         assert np.array_equal(alone[name], columns[name][columns["replica"] == replica])
 
 
-@settings(deadline=None)
+WAYS = [
+    ("degroot-v1", {"weight": 0.5}),
+    ("hegselmann-krause-v1", {"reach": 0.4}),
+    ("threshold-v1", {"threshold": 0.5, "column": "opinion"}),
+]
+
+
+@settings(deadline=None, max_examples=40)
 @given(
     pairs=PAIRS,
     seed=st.integers(0, 99),
     directed=st.booleans(),
-    kernel=st.sampled_from(["mean", "near", "adopt"]),
+    how=st.sampled_from(
+        [
+            ("degroot-v1", {"weight": 0.5}),
+            ("hegselmann-krause-v1", {"reach": 0.4}),
+            ("threshold-v1", {"threshold": 0.5, "column": "opinion"}),
+        ]
+    ),
 )
-def test_sequential_is_one_after_another(pairs, seed, directed, kernel):
+def test_sequential_is_one_after_another(pairs, seed, directed, how):
     """Waves give what a loop over single people in the drawn order gives, bit for bit."""
-    ties = ties_from(pairs, directed=directed)
-    u = Chance(seed).uniform("x", 0, np.arange(12), count=2)
-    order = np.argsort(u[:, 0])
-    move = {
-        "mean": lambda values, rows: degroot(values, ties, rows, weight=0.5),
-        "near": lambda values, rows: bounded(values, ties, rows, reach=0.4),
-        "adopt": lambda values, rows: adopt(values, ties, rows, threshold=0.5),
-    }[kernel]
-    start = np.round(u[:, 1]) if kernel == "adopt" else u[:, 1]
-    looped = start.copy()
-    for person in order:
-        looped[person] = move(looped, np.array([person]))[0]
-    assert np.array_equal(sequential(start, ties, move, order), looped)
+    ties, chance = ties_from(pairs, directed=directed), Chance(seed)
+    name, options = how
+    rule = load(name, options | {"order": "node-sequential"})
+    start = chance.uniform("x", 0, np.arange(12))[:, 0]
+    start = np.round(start) if name == "threshold-v1" else start
+    columns = Columns({"user": np.arange(12), "replica": np.zeros(12, np.int32), "opinion": start.copy()})
+    looped = Columns(dict(columns.items()))
+    looped["opinion"] = start.copy()
+    u = chance.uniform(f"social/{name}/order", 0, np.arange(12), tick=3)[:, 0]
+    for person in np.argsort(u):
+        view = View.of_everybody(looped, ties, chance, 3, name).where(np.array([person]))
+        looped["opinion"][person] = rule.move(view)["opinion"][0]
+    Rules([rule], {"friends": ties}, chance).advance(columns, 3)
+    assert np.array_equal(columns["opinion"], looped["opinion"])
 
 
 def test_sequential_lets_news_travel_further_than_synchronous():
-    """Along a line, one sequential pass carries adoption to its end, a synchronous one a step."""
-    line = from_networkx(nx.path_graph(9))
-    start = np.eye(9)[0]
+    """Along a line, one sequential pass carries adoption on, a synchronous one by one step."""
+    line, start = nx.path_graph(60), np.eye(60)[0]
 
-    def move(values, rows):
-        return adopt(values, line, rows, threshold=0.5)
+    def after_one_tick(order):
+        rule = load("threshold-v1", {"threshold": 0.5, "order": order})
+        return Society(line, {"adopted": start}, rules=rule).step()["adopted"].sum()
 
-    assert synchronous(start, line, move).sum() == 2
-    assert sequential(start, line, move, np.arange(9)).sum() == 9
-    assert sequential(start, line, move, np.arange(9)[::-1]).sum() == 2
+    assert after_one_tick("synchronous") == 2
+    assert after_one_tick("node-sequential") > 2
 
 
 @given(pairs=PAIRS, seed=st.integers(0, 99))
@@ -275,7 +151,7 @@ def test_waves_hold_everybody_once_and_no_two_friends(pairs, seed):
     ties = ties_from(pairs)
     sets = [
         set(wave.tolist())
-        for wave in waves(ties, np.argsort(Chance(seed).uniform("o", 0, np.arange(12))[:, 0]))
+        for wave in in_turn(ties, np.argsort(Chance(seed).uniform("o", 0, np.arange(12))[:, 0]))
     ]
     assert sorted(row for wave in sets for row in wave) == list(range(12))
     assert not any(wave & set(ties.neighbours(row).tolist()) for wave in sets for row in wave)

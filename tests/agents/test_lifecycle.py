@@ -252,7 +252,7 @@ def test_ties_to_those_who_are_not_here_are_silent(order):
     crowd = crowd_of(40, arrivals={"start": 20}, society=SOCIETY | {"order": order})
     alone = crowd_of(40, society=SOCIETY | {"order": order})
     first = np.arange(20)
-    alone.ties = lifecycle.among(alone.ties, np.arange(40) < 20)
+    alone.ties = alone.ties.among(np.arange(40) < 20)
     for people in (crowd, alone):
         people.columns["trust"][:] = np.linspace(0, 1, 40)
         people.columns["opinion"][:] = np.linspace(1, 0, 40)
@@ -281,7 +281,7 @@ def test_silencing_keeps_exactly_the_ties_among_those_here(pairs, flags):
     one, other = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     ties = freeze(8, one, other, np.arange(len(one)) + 1.0)
     present = np.array(flags)
-    found = lifecycle.among(ties, present)
+    found = ties.among(present)
 
     def listed(some: Ties):
         owner, friend, weight = some.around(some.everybody())
@@ -418,7 +418,7 @@ def test_preferential_attachment_lets_the_first_know_most():
     sizes = []
     for tick in range(10):
         pass_time(crowd, 1, first=tick)
-        spoken = lifecycle.among(crowd.ties, crowd.columns["alive"])
+        spoken = crowd.ties.among(crowd.columns["alive"])
         sizes.append(int(spoken.degree.sum()))
         assert (spoken.degree[~crowd.columns["alive"]] == 0).all()
     assert sizes == sorted(sizes)
