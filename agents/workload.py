@@ -17,9 +17,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.agents import graph, influence
+from rehearse.agents import graph
 from rehearse.agents.blocks import chunks
 from rehearse.agents.scrolling import COVARIATES, DIMS, RING, Catalogue, observe, scroll
+from rehearse.agents.social.averaging import DeGroot
+from rehearse.agents.social.drive import work
+from rehearse.agents.social.rule import View
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows, everywhere
@@ -128,8 +131,9 @@ class Scrollers:
     def socialise(self, tick: int) -> None:
         """Let tastes mix by a tenth with the mean of the friends'."""
         if self.ties is not None:
-            mixed = influence.degroot(self.columns.numbers("taste"), self.ties, weight=MIX)
-            self.columns["taste"][...] = mixed
+            law = DeGroot(column="taste", weight=MIX, own=0.0)
+            everybody = View.of_everybody(self.columns, self.ties, Chance(0), tick, law.name)
+            work(law, everybody, self.columns)
 
     def live(self, tick: int) -> None:
         """Do nothing: nobody joins or leaves for good."""

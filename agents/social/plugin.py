@@ -146,8 +146,7 @@ class PersonRule(FunctionRule):
         alive = np.asarray(people["alive"]) if "alive" in people else np.ones(len(view.rows), dtype=np.bool_)
         for row in self._order(view).tolist():
             if alive[row]:
-                user = User(here, row)  # type: ignore[arg-type]
-                self._act(user, view.tick)
+                self._act(User.at(here, row), view.tick)  # type: ignore[arg-type]
 
     def _act(self, user: User, tick: int) -> None:
         def act() -> Any:

@@ -23,7 +23,7 @@ from rehearse.experiments.shards.rooms import Room
 from rehearse.experiments.shards.work import Task
 from rehearse.record.page import joined
 from rehearse.record.recorder import Recorder
-from rehearse.scenario.people import Society
+from rehearse.scenario.society import Society
 
 
 @dataclass(frozen=True, slots=True)
