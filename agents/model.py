@@ -25,7 +25,7 @@ from rehearse.agents.goals import Agenda
 from rehearse.agents.graph import from_networkx
 from rehearse.agents.ties import Ties
 from rehearse.agents.user import User, seat
-from rehearse.chance import Chance
+from rehearse.chance import Chance, key_of
 from rehearse.columns import Columns, Rows
 from rehearse.contract import Flags, Policy, World
 from rehearse.engine import Simulation
@@ -45,13 +45,15 @@ class Rehearsal(mesa.Model):
     `batch_<name>(rows, ...)` is the batch twin of a handle's method `<name>`, used by `AgentSet.do`.
 
     Without a scenario, a derived class says on what terms its people, each a `Client`, meet the model:
-    the three class attributes below, and `measures`, which the record keeps of every tick.
+    the class attributes below, and `measures`, which the record keeps of every tick.
     """
 
     items: ClassVar[tuple[str, ...]] = ()
     """What the decision model can propose to people written in Python."""
     features: ClassVar[tuple[str, ...]] = ()
     """What it may see of them."""
+    slate: ClassVar[int] = 1
+    """How many items it may propose at a time."""
     one_by_one: ClassVar[bool] = False
     """Whether people written in Python meet it one after another, in an order by chance, or all at once."""
 
@@ -74,6 +76,7 @@ class Rehearsal(mesa.Model):
         """
         if simulation is None:
             simulation = self._empty(1 if rng is None else rng, policy, ticks, replica)
+            rng = _own_seed(simulation.chance.seed, replica)
         super().__init__(rng=simulation.chance.seed if rng is None else rng)
         self.simulation = simulation
         self.user_class = user_class
@@ -274,3 +277,8 @@ class Rehearsal(mesa.Model):
             problem = f"{who} asked for, where the scenario drew the people."
             raise ContractError(problem, "Set people.count in the scenario, or make a Rehearsal without one.")
         return users
+
+
+def _own_seed(seed: int, replica: int) -> int:
+    """Return the seed of Mesa's generators in a replica: in the first that of the run, else its own."""
+    return seed if replica == 0 else key_of(seed, f"mesa/{replica}")[0]

@@ -16,6 +16,7 @@ from rehearse.scenario.model import Scenario
 if TYPE_CHECKING:
     from rehearse.agents.model import Rehearsal
     from rehearse.experiments.compare import Comparison
+    from rehearse.experiments.play import Played
 
 
 def load(
@@ -84,6 +85,16 @@ def model(
         trust=trust,
     )
     return Rehearsal(assemble(resolved, props).simulation)
+
+
+def play(model: type[Rehearsal], *, policy: object, **given: Any) -> Played:
+    """Rehearse a decision model in a society written in Python; see `rehearse.experiments.play`.
+
+    `given` are `replicas`, `ticks`, `seed`, and parameters of the model.
+    """
+    from rehearse.experiments.play import play as play_society
+
+    return play_society(model, policy=policy, **given)
 
 
 def resume(folder: str | Path) -> running.Finished:

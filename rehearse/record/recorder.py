@@ -78,7 +78,7 @@ class Recorder:
     def on_tick(self, tick: int, users: Users) -> None:
         """Digest the tick and hand it over."""
         self._close_block()
-        turns = joined(self._pages)
+        turns = joined(sorted(self._pages, key=_first))
         self._pages = []
         bounds = self._bounds(turns)
         society = self._society(tick, users, bounds, turns)
@@ -111,6 +111,10 @@ class Recorder:
             "turns": np.diff(bounds).astype(np.int64),
         }
         return Columns(head | dict(users.summary()))
+
+
+def _first(page: Columns) -> tuple[int, int]:
+    return int(page["replica"][0]), int(page["user"][0])
 
 
 def columns_of(exchange: Exchange) -> dict[str, Array]:

@@ -134,10 +134,8 @@ VALUES = {
     "truth": bool,
     "slice": lambda a: [user.wealth for user in a[2:5]],
     "places": lambda a: [a[0].name, a[-1].name],
-    "index": lambda a: a.shuffle().index(a[4]),
     "own people": lambda a: [user in a for user in a.select(at_most=2)],
     "iteration": lambda a: [user.wealth for user in a],
-    "backwards": lambda a: [user.wealth for user in reversed(a.sort("wealth"))],
 }
 
 
