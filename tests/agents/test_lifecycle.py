@@ -371,6 +371,29 @@ def test_later_arrivals_change_nothing_for_strangers():
     assert here(many) > here(few)
 
 
+def test_later_arrivals_change_nothing_for_those_never_tied_to_them(tmp_path):
+    """Friends decide who comes and goes, and 500 more people who know only one another make no difference."""
+    dice = np.random.default_rng(5)
+    known, others = dice.integers(0, 1000, (4000, 2)), dice.integers(1000, 1500, (2000, 2))
+    law = {
+        "arrivals": {"start": 200, "steady": 30, "rate": 0.02, "word_of_mouth": 0.2},
+        "churn": {"rate": 0.02, "friends": 0.2},
+        "returns": {"rate": 0.1, "friends": 0.2},
+    }
+    crowds = []
+    for count, pairs in ((1000, known), (1500, np.concatenate([known, others]))):
+        path = tmp_path / f"{count}.txt"
+        path.write_text("".join(f"{a} {b}\n" for a, b in pairs if a != b))
+        society = {"graph": {"kind": "edges", "path": str(path)}, "influences": [{"what": "trust"}]}
+        traits = {"trust": {"uniform": {"low": 0.2, "high": 1.0}}}
+        crowds.append(crowd_of(count, society=society, traits=traits, **law))
+        pass_time(crowds[-1], 15)
+    few, many = crowds
+    for name in few.columns:
+        assert np.array_equal(few.columns[name], many.columns[name][:1000], equal_nan=True), name
+    assert (many.columns["arrived"][1000:] > 0).any()
+
+
 def test_one_person_and_one_replica_alone_come_and_go_alike():
     """Nobody else is needed to know when a person comes and goes, where friends have no part in it."""
     law = {"arrivals": {"start": 0.3, "rate": 0.1}, "churn": {"rate": 0.1}, "returns": {"rate": 0.3}}
