@@ -122,11 +122,16 @@ def struck(hazards: Sequence[Floats], uniform: Floats) -> Codes:
     return found
 
 
-def look(ties: Ties, rows: Rows, *, here: Flags, left: Flags, satisfied: Flags) -> Around:
-    """Return what some rows see of their friends, given everybody's state; friends count 1 each."""
+def states(here: Flags, left: Flags, satisfied: Flags) -> Floats:
+    """Return what people look for in their friends, as ones and zeros, shape (n, 3): see `look`."""
+    return np.stack([here & satisfied, here, left], axis=1).astype(np.float64)
+
+
+def look(ties: Ties, rows: Rows, everybody: Floats) -> Around:
+    """Return what some rows see of their friends, given everybody's `states`; friends count 1 each."""
     ties = ties.unweighted()
     # Sums of ones and zeros are whole numbers: the same in any order.
-    word, remain, lost = (ties.total(f.astype(np.float64), rows) for f in (here & satisfied, here, left))
+    word, remain, lost = ties.total(everybody, rows).T
     return Around(
         word=_share(word, ties.mass(rows)),
         gone=_share(lost, lost + remain),
@@ -249,17 +254,10 @@ class Lifecycle:
         if not by_friends(people.arrivals, people.churn, people.returns):
             return
         here = raw(columns, "alive")
-        pleased = 0.0 if people.arrivals is None else people.arrivals.satisfied
-        parts = [
-            look(
-                ties,
-                rows,
-                here=here,
-                left=~here & (raw(columns, "arrived") >= 0),
-                satisfied=raw(columns, "satisfaction") >= np.float32(pleased),
-            )
-            for rows in ties.parts()
-        ]
+        left = ~here & (raw(columns, "arrived") >= 0)
+        pleased = np.float32(0.0 if people.arrivals is None else people.arrivals.satisfied)
+        everybody = states(here, left, raw(columns, "satisfaction") >= pleased)
+        parts = [look(ties, rows, everybody) for rows in ties.parts()]
         self._around = Around.joined(parts)
 
     def decide(self, piece: slice, tick: int) -> None:

@@ -183,11 +183,11 @@ def test_friends_are_counted_by_hand():
     ties = freeze(6, np.array([0, 0, 0, 0, 1]), np.array([1, 2, 3, 4, 2]))
     flags = {name: np.zeros(6, dtype=bool) for name in ("here", "left", "satisfied")}
     flags["here"][[1, 2]], flags["left"][[3]], flags["satisfied"][[2, 3]] = True, True, True
-    found = lifecycle.look(ties, np.arange(6), **flags)
+    found = lifecycle.look(ties, np.arange(6), lifecycle.states(**flags))
     assert found.word.tolist() == [0.25, 0.5, 0.0, 0.0, 0.0, 0.0]
     assert found.gone == pytest.approx([1 / 3, 0, 0, 0, 0, 0])
     assert found.here == pytest.approx([2 / 3, 1, 1, 0, 0, 0])
-    some = lifecycle.look(ties, np.array([5, 0]), **flags)
+    some = lifecycle.look(ties, np.array([5, 0]), lifecycle.states(**flags))
     assert some.word.tolist() == [0.0, 0.25]
 
 
@@ -197,13 +197,8 @@ def test_those_whose_friends_left_leave_more_often():
     crowd = crowd_of(20_000, churn={"friends": 0.5}, society=society)
     crowd.columns["alive"][::4] = False
     crowd.columns["left"][::4] = 0
-    share = lifecycle.look(
-        crowd.ties,
-        np.arange(20_000),
-        here=crowd.columns["alive"].copy(),
-        left=~crowd.columns["alive"],
-        satisfied=np.ones(20_000, bool),
-    ).gone
+    state = crowd.columns["alive"].copy(), ~crowd.columns["alive"], np.ones(20_000, bool)
+    share = lifecycle.look(crowd.ties, np.arange(20_000), lifecycle.states(*state)).gone
     before = crowd.columns["alive"].copy()
     crowd.socialise(1)
     crowd.live(1)
