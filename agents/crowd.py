@@ -26,7 +26,7 @@ from rehearse.agents import features, graph, measures, memory, patience, populat
 from rehearse.agents.appraisal import Appraisal, appraise
 from rehearse.agents.blocks import chunks, moved, raw, turned
 from rehearse.agents.choice import cascade_choice, logit_choice, take_chances
-from rehearse.agents.goals import Agenda, Goals
+from rehearse.agents.goals import Agenda, Goals, places, widen
 from rehearse.agents.lifecycle import Lifecycle
 from rehearse.agents.patience import Setbacks
 from rehearse.agents.social.circles import Circles
@@ -129,7 +129,7 @@ class Crowd:
         self.traits = population.trait_names(drawn)
         self.feature_names = features.feature_names(situation, people.visible, self.traits)
         self.agenda = Agenda.of(people.goals)
-        self.columns = start.begin(people, drawn)
+        self.columns = start.begin(people, drawn, len(items))
         self._life = Lifecycle(people, self.columns, chance)
         self._goals = Goals(self.agenda, self.columns, chance)
         self._goals.begin(np.arange(self.columns.length), 0)
@@ -144,6 +144,7 @@ class Crowd:
     def change(self, people: People) -> None:
         """Go on by other rules; who people are and what they have by now stays."""
         self.people, self.agenda = people, Agenda.of(people.goals)
+        widen(self.columns, places(people))
         self._goals = Goals(self.agenda, self.columns, self._chance)
         self._life.change(people)
         self._circles.change(people.society)

@@ -8,6 +8,7 @@ infer.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rehearse.agents.blocks import raw
 from rehearse.columns import Columns
@@ -44,10 +45,10 @@ def feature_names(
     return names
 
 
-def add_columns(columns: Columns) -> None:
-    """Give people what they keep in mind during a session."""
+def add_columns(columns: Columns, number: DTypeLike = np.int32) -> None:
+    """Give people what they keep in mind during a session; `number` is a type that holds item ids."""
     n = columns.length
-    columns["shown"] = np.full((n, SHOWN), NOTHING, dtype=np.int32)
+    columns["shown"] = np.full((n, SHOWN), NOTHING, dtype=number)
     columns["intent"] = np.zeros(n, dtype=np.int8)
     columns["refusals"] = np.zeros(n, dtype=np.int16)
 
@@ -79,7 +80,7 @@ def ask(
         turn=turn.turn,
         intent=raw(columns, "intent").take(turn.rows),
         group=raw(columns, "group").take(turn.rows),
-        shown=raw(columns, "shown").take(turn.rows, axis=0),
+        shown=raw(columns, "shown").take(turn.rows, axis=0).astype(np.int32, copy=False),
         available=offer.available,
         chance=turn.chance,
     )

@@ -26,7 +26,7 @@ from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import NOTHING, Flags
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
-from rehearse.scenario.people import Distribution, GoalSpec
+from rehearse.scenario.people import Distribution, GoalSpec, People
 
 EMPTY: dict[str, float] = {"goal_kind": NOTHING, "goal_strength": 0, "goal_deadline": 0, "goal_got": 0}
 """The columns of the stack, and what an empty place holds."""
@@ -71,6 +71,20 @@ class Agenda:
             strength=tuple(s.strength for s in specs),
             after=tuple(tuple(i for i, s in enumerate(specs) if s.after == name) for name in names),
         )
+
+
+def places(people: People) -> int:
+    """Return how many goals a stack has room for: nobody holds the same goal twice."""
+    return min(people.stack, len(people.goals))
+
+
+def widen(columns: Columns, stack: int) -> None:
+    """Give people room for so many goals, where there are more kinds of them now."""
+    more = stack - columns["goal_kind"].shape[1]
+    for name, nothing in EMPTY.items() if more > 0 else ():
+        column = raw(columns, name)
+        empty = np.full((columns.length, more), nothing, dtype=column.dtype)
+        columns[name] = np.concatenate([column, empty], axis=1)
 
 
 def add_columns(columns: Columns, stack: int) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rehearse import exact
 from rehearse.agents.blocks import fold, raw, turned
@@ -27,10 +28,10 @@ BITTER = -0.1
 """From this sum of w · (e − .5) down, an item is remembered as having served badly."""
 
 
-def add_columns(columns: Columns, size: int) -> None:
-    """Give people an empty memory of so many events."""
+def add_columns(columns: Columns, size: int, number: DTypeLike = np.int32) -> None:
+    """Give people an empty memory of so many events; `number` is a type that holds item ids."""
     n = columns.length
-    columns["memory_item"] = np.full((n, size), NOTHING, dtype=np.int32)
+    columns["memory_item"] = np.full((n, size), NOTHING, dtype=number)
     columns["memory_value"] = np.zeros((n, size), dtype=np.float32)
     columns["memory_weight"] = np.zeros((n, size), dtype=np.float32)
     columns["memory_next"] = np.zeros(n, dtype=np.int8)

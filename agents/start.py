@@ -14,10 +14,11 @@ STARTS = frozenset({"patience", "trust", "opinion", "habit", "satisfaction", "ad
 """Traits that say where something begins that then moves."""
 
 
-def begin(people: People, drawn: Columns) -> Columns:
+def begin(people: People, drawn: Columns, items: int) -> Columns:
     """Return all columns of people who have not met the model yet; those drawn are shared, not copied.
 
-    Raises ScenarioError for a trait whose name is that of something else.
+    Where two bytes hold the number of any of the `items`, columns of items take no more. Raises
+    ScenarioError for a trait whose name is that of something else.
     """
     n = drawn.length
     columns = Columns({name: drawn[name] for name in drawn}, length=n)
@@ -32,9 +33,10 @@ def begin(people: People, drawn: Columns) -> Columns:
     columns["opinion"] = _start(drawn, "opinion", 0.5)
     columns["habit"] = _start(drawn, "habit", 0.0)
     columns["taste"] = np.array(drawn["taste"], dtype=np.float32)
-    features.add_columns(columns)
-    memory.add_columns(columns, people.memory.size)
-    goals.add_columns(columns, people.stack)
+    number = np.int16 if items <= np.iinfo(np.int16).max else np.int32
+    features.add_columns(columns, number)
+    memory.add_columns(columns, people.memory.size, number)
+    goals.add_columns(columns, goals.places(people))
     for name in population.trait_names(drawn):
         if name not in STARTS and columns[name] is not drawn[name]:
             problem = f"people.traits: {name!r} is the name of something that people have anyway."

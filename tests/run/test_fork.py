@@ -110,6 +110,8 @@ def test_a_fork_can_fork_again(parent, bold, tmp_path):
         {"people.society.influences": []},
         {"people.goals.0.need": 2.0},
         {"people.memory.weight": 0.0},
+        {"people.churn.rate": 0.4},
+        {"people.goals+": [{"name": "learn", "rate": 0.5}]},
         {"slate": 3},
         {"time.max_turns": 3},
         {"world.settings.experience": {"of": "utility", "centre": 2.0, "noise": 0.5}},
