@@ -16,7 +16,8 @@ exactly, and proves each answer:
    person's utilities are computed exactly.
 2. The lead is remembered with the taste it was found for. When tastes have moved by Δ since, no
    difference of two utilities has changed by more than 2 · |Δ| · max |item|: as long as that is
-   less than the lead, the best item is still the best, and nothing need be computed.
+   less than the lead, the best item is still the best, and nothing need be computed. Tastes are
+   remembered in steps of 2⁻¹², two bytes each; how far they were rounded is taken off the lead.
 
 Both steps only save work: the answer is always the exact one, ties going to the first item.
 """
@@ -37,6 +38,8 @@ TILE = 256
 PRODUCTS = 2**17
 """Products held at once where they are added one by one: a mebibyte."""
 ROUNDING = 2.0**-24
+STEP = 2.0**-12
+MOST_STEPS = 2.0**15 - 1.0
 SLACK = 1.0 + 2.0**-20
 """Covers the rounding of the bounds themselves."""
 
@@ -108,7 +111,7 @@ class IdealFinder:
             return np.full(len(rows), NOTHING, dtype=np.int32)
         if len(rows) and rows.max() >= len(self._lead):
             self._keep(max(int(rows.max()) + 1, 2 * len(self._lead)))
-        moved = _length(tastes - self._tastes.take(rows, axis=0))
+        moved = _length(tastes - self._tastes.take(rows, axis=0) * STEP)
         doubtful = np.flatnonzero(~(moved * (2.0 * self._longest * SLACK) < self._lead.take(rows)))
         for start in range(0, len(doubtful), TILE):
             some = doubtful[start : start + TILE]
@@ -123,7 +126,7 @@ class IdealFinder:
         """Make room to remember what was found for so many people, keeping what there is."""
         known = len(self._lead) if size else 0
         kept = (self._tastes, self._ideal, self._lead) if known else None
-        self._tastes: Singles = np.zeros((size, len(self._columns)), dtype=np.float32)
+        self._tastes: NDArray[np.int16] = np.zeros((size, len(self._columns)), dtype=np.int16)
         self._ideal: Ints = np.full(size, NOTHING, dtype=np.int32)
         self._lead: Singles = np.zeros(size, dtype=np.float32)
         if kept is not None:
@@ -143,7 +146,9 @@ class IdealFinder:
             exact = np.matmul(tastes[row : row + 1], self._exact)[0]
             place[row] = exact.argmax()
             lead[row] = 0.0
-        self._tastes[rows] = single
+        steps = np.clip(np.rint(tastes / STEP), -MOST_STEPS, MOST_STEPS)
+        lead -= 2.0 * SLACK * self._longest * _length(tastes - steps * STEP)
+        self._tastes[rows] = steps
         self._ideal[rows] = self._open.take(place)
         self._lead[rows] = np.nextafter(lead.astype(np.float32), np.float32(-np.inf))
 
