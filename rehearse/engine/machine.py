@@ -3,6 +3,7 @@
 Blocks are worked on in arrays of some hundred kilobytes. By default glibc gives arrays of that
 size back to the system at once and fetches them again, and every page is then zeroed and mapped
 anew: that cost five times the arithmetic. Memory once fetched is kept for the next block instead.
+Arrays of everybody's numbers in a large society are given back: kept, they would add to the peak.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import sys
 
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
-KEPT_BYTES = 1 << 30
+KEPT_BYTES = 1 << 28
+"""So much freed memory is kept."""
+LARGE_BYTES = 1 << 26
+"""An array of this size and above is given back as soon as it is freed."""
 
 
 def keep_memory() -> bool:
@@ -23,4 +27,4 @@ def keep_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library than glibc
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))
