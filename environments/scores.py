@@ -105,6 +105,11 @@ class IdealFinder:
         self._longest = float(_length(self.table).max(initial=0.0))
         self._keep(0)
 
+    @property
+    def bytes_per_user(self) -> int:
+        """Return the bytes that it takes to remember a person."""
+        return 2 * len(self._columns) + 8
+
     def find(self, rows: Rows, tastes: Floats) -> Ints:
         """Return the best item that can be had for people with these tastes (on the grid), or -1."""
         if len(self._open) == 0:

@@ -47,6 +47,7 @@ def run(
     keep_checkpoints: int | None = None,
     shards: int = 1,
     on: str = "local",
+    over_memory: bool = False,
     **changes: Any,
 ) -> running.Finished:
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
@@ -54,7 +55,8 @@ def run(
     `policy` is a reference (`greedy-v1`, `model.py:decide`, `model.skops`), a function, or any
     object with `decide`, `predict` or `predict_proba`. `keep_checkpoints` keeps the state at every so
     many ticks, for quick forks. `shards` deals the run to so many processes, or to a Ray cluster with
-    `on="ray"` or `on="ray://HOST:PORT"`; the result is the same.
+    `on="ray"` or `on="ray://HOST:PORT"`; the result is the same. A run that memory will not do for is
+    refused unless `over_memory`.
     """
     return running.run(
         load(scenario, **changes),
@@ -64,6 +66,7 @@ def run(
         trust=trust,
         keep_checkpoints=keep_checkpoints,
         spread=Spread(shards, on),
+        over_memory=over_memory,
     )
 
 

@@ -35,6 +35,7 @@ COMMANDS = (
     ("show", browse.show, "Show a scenario."),
     ("schema", browse.schema, "Print the JSON Schema of scenario files."),
     ("new", create.new, "Begin a scenario, world or policy."),
+    ("check", runs.check, "Check a scenario, and say how much memory it will take."),
     ("run", runs.run, "Rehearse a scenario and judge the model."),
     ("resume", runs.resume, "Finish a run that was interrupted."),
     ("fork", runs.fork, "Go on with a run from some tick under changed conditions."),

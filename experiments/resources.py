@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -53,6 +54,54 @@ class Meter:
             "policy_cpu_per_1000": round(account.cpu_s / thousands, 6),
             "policy_memory_mb": round(account.peak_growth_bytes / 2**20, 3),
         }
+
+
+def held_memory() -> int:
+    """Return the bytes of memory that this process holds now, or has held at most."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return int(peak_memory_mb() * 2**20)
+    return pages * resource.getpagesize()
+
+
+def available_memory() -> int | None:
+    """Return the bytes that processes may still take: of the machine, or of a smaller control group.
+
+    None where the system does not tell.
+    """
+    found = [_of_machine(), *(_of_group(*names) for names in GROUPS)]
+    known = [size for size in found if size is not None]
+    return min(known) if known else None
+
+
+GROUPS = (
+    ("memory.max", "memory.current", "memory.stat"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
+)
+"""Where Linux tells the limit of the control group and what is used of it, in versions 2 and 1."""
+_CONTROL = Path("/sys/fs/cgroup")
+
+
+def _of_machine() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    said = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(said[0]) * 1024 if said else None
+
+
+def _of_group(limit: str, used: str, stat: str) -> int | None:
+    try:
+        most, now, detail = ((_CONTROL / name).read_text(encoding="ascii") for name in (limit, used, stat))
+    except OSError:
+        return None
+    if not most.strip().isdecimal():
+        return None
+    # Files that were read and could be dropped again count as used, and are not.
+    files = [int(line.split()[1]) for line in detail.splitlines() if line.startswith("inactive_file ")]
+    return max(int(most) - int(now) + sum(files), 0)
 
 
 def peak_memory_mb() -> float:

@@ -15,6 +15,7 @@ from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
+from rehearse.experiments import footprint
 from rehearse.experiments.build import Assembly, Props
 from rehearse.experiments.folder import RunFolder, refuse_used
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
@@ -177,13 +178,16 @@ def run(
     tile: int | None = None,
     keep_checkpoints: int | None = None,
     spread: Spread = ONE_PROCESS,
+    over_memory: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Finished:
     """Rehearse a scenario and keep the run in a folder.
 
     `policy` is a reference such as `greedy-v1` or `model.py:decide`, or the model itself; None takes
     the scenario's. With `keep_checkpoints`, the state at every so many ticks stays in the folder, for
-    quick forks. `spread` deals the run to shards, which changes no result. Nothing is written before
-    scenario, people, world and policy are known to work.
+    quick forks. `spread` deals the run to shards, which changes no result. How much memory the run will
+    take is told to `say` first, and one that would not fit is refused unless `over_memory` is set. Nothing
+    is written before scenario, people, world and policy are known to work.
     Raises UserError for what the caller can mend, NotCompletedError where the run broke off.
     """
     scenario = with_policy(scenario, policy)
@@ -192,9 +196,15 @@ def run(
     given = None if isinstance(policy, str) else policy
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
     meter = Meter()
+    memory = footprint.expected(scenario, data)
+    if say is not None:
+        say(str(memory))
+    if not over_memory:
+        footprint.must_fit(memory, scenario)
+    noted = {"memory_mb": memory.in_mb} | _kept(keep_checkpoints)
     leg = Leg(0, scenario, props)
     with assembled([leg], spread) as assembly:
-        return complete(_begin(leg, assembly, path, meter, keep_checkpoints), progress)
+        return complete(_begin(leg, assembly, path, meter, noted), progress)
 
 
 def resume(
@@ -274,11 +284,11 @@ def marks(
 
 
 def _begin(
-    leg: Leg, assembly: Assembly, path: Path, meter: Meter, keep_checkpoints: int | None
+    leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]
 ) -> Production:
     scenario = leg.scenario
     check(scenario.criteria, assembly.stage.groups)
-    manifest = first_manifest(scenario, leg.props, assembly, path) | _kept(keep_checkpoints)
+    manifest = first_manifest(scenario, leg.props, assembly, path) | dict(noted)
     folder = RunFolder.create(path, to_yaml(scenario), manifest)
     return Production(scenario, assembly, folder, assembly.new_recorder(), manifest, meter)
 

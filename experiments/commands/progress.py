@@ -38,6 +38,13 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._progress is not None:
+            self._progress.console.print(line, markup=False, highlight=False)
+        else:
+            sys.stderr.write(f"{line}\n")
+
     def __call__(self, *, tick: int, ticks: int, users: int, user_turns: int, seconds: float) -> None:
         """Move the bar to a tick."""
         if self._progress is None or self._task is None:

@@ -61,6 +61,9 @@ def run(
         typer.Option(metavar="N", help="Keep the state at every N ticks, for quick forks (`rehearse fork`)."),
     ] = None,
     tile: Tile = None,
+    over_memory: Annotated[
+        bool, typer.Option("--over-memory", help="Run even where memory may not do.")
+    ] = False,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -88,8 +91,36 @@ def run(
             keep_checkpoints=every,
             tile=None if tile is None else whole("--tile", tile),
             spread=_spread(shards, on),
+            over_memory=over_memory,
+            say=None if quiet or as_json else bar.say,
         )
     return _told(finished, as_json=as_json, quiet=quiet)
+
+
+def check(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A name of the catalogue, or a YAML file.")
+    ],
+    *,
+    data: Data = None,
+    users: Users = None,
+    ticks: Ticks = None,
+    seed: Seed = None,
+    replicas: Replicas = None,
+    sets: Sets = None,
+) -> None:
+    """Check that a scenario can be run, and say how much memory it will take; run nothing."""
+    from rehearse.experiments import footprint
+    from rehearse.experiments.build import Props, assemble
+    from rehearse.scenario.load import load
+
+    found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
+    with stdout_for_us():
+        memory = footprint.expected(found, data)
+        footprint.must_fit(memory, found)
+        assemble(footprint.small(found), Props(data=data))
+    typer.echo(f"{found.name}: {found.people_in_all:,} people, {found.time.ticks:,} {found.time.unit}s.")
+    typer.echo(str(memory))
 
 
 def fork(

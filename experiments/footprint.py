@@ -1,0 +1,226 @@
+"""The footprint: how much memory a run will take at its peak, said before it takes any.
+
+Some people are seated and live a few ticks in a small run of the same scenario, so that what their
+model, their world and the record hold is counted as it is. The rest follows from how many there are:
+
+    program    what is loaded, now and by the end of the run
+    people     their columns
+    graph      ties as they stay
+    world      what the world keeps about each person (`bytes_per_user`, if it says so)
+    record     the turns of a tick, laid out and put together; what waits to be written; a checkpoint
+    work       the most of: drawing the graph; a block in session, and influence; writing up the end
+
+What a model under test holds is not counted: nobody can know. `docs/design/memory.md` tells where the
+constants come from, and how near the sum has come to what was measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearse.columns import Columns
+from rehearse.compiled import WORTHWHILE, available
+from rehearse.engine.kernel import BLOCK
+from rehearse.errors import UserError
+from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.resources import available_memory, held_memory
+from rehearse.record.recorder import Recorder
+from rehearse.scenario.model import Part, Scenario
+from rehearse.scenario.people import Graph
+
+SMALL = 4000
+"""So few people are not worth trying out."""
+ROUGHLY = 6000
+"""Bytes a person, where few are."""
+PROBED, PROBED_TICKS = 1500, 3
+LOADED_LATER = 120 << 20
+"""Libraries that are loaded after the beginning: tables, sparse products, the report."""
+COMPILED = 90 << 20
+"""Compiled kernels and what compiles them, in runs that use them."""
+TIE_END, TIE_ROW = 4, 8
+"""Bytes of a frozen graph: for each end of a tie, and for each person."""
+DRAWING_END = 28
+"""Bytes for each end of a tie while a graph is drawn and frozen, beside those that stay."""
+BLOCK_ROW = 1400
+"""Bytes for each person of a block in session, beside the attributes that they face."""
+FACED = 5
+"""How many times the attributes that a person faces are held, in double precision."""
+TOUCHED = 3
+"""How many times what passes along the ties is held, in double precision."""
+ENDING_ROW = 150
+"""Bytes a person for the table of people and for the questions of verdict and report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes that a run is expected to hold at its peak, by what holds them."""
+
+    parts: dict[str, int]
+    tried: _Tried | None = None
+    """What a small run showed."""
+
+    @property
+    def peak(self) -> int:
+        """Return the sum."""
+        return sum(self.parts.values())
+
+    @property
+    def in_mb(self) -> dict[str, int]:
+        """Return the parts and the peak in MiB, for the manifest."""
+        return {"peak": self.peak >> 20} | {name: size >> 20 for name, size in self.parts.items()}
+
+    @property
+    def named(self) -> str:
+        """Return the parts that matter as words, the largest first."""
+        largest = sorted(self.parts.items(), key=lambda part: -part[1])
+        return ", ".join(f"{name} {said(size)}" for name, size in largest if size >= self.peak / 100)
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"Memory: about {said(self.peak)} at the peak ({self.named})."
+
+
+def expected(scenario: Scenario, data: Path | None = None) -> Footprint:
+    """Return what a run of the scenario will hold; raises UserError for what cannot be built."""
+    program = held_memory() + LOADED_LATER
+    tried = None if scenario.people_in_all <= SMALL else _try_out(scenario, data)
+    return _summed(scenario, tried, program)
+
+
+def must_fit(footprint: Footprint, scenario: Scenario) -> None:
+    """Raise UserError where the run would not find as much memory as it needs."""
+    free = available_memory()
+    if free is None or footprint.peak <= free + held_memory():
+        return
+    problem = (
+        f"{scenario.people_in_all:,} people need about {said(footprint.peak)} of memory at the peak "
+        f"({footprint.named}), and {said(free)} are free."
+    )
+    count = _most(footprint, scenario, free + held_memory())
+    fits = f" (--users {count} would do)" if count else ""
+    remedy = f"Rehearse fewer people{fits} or fewer --replicas, or try it all the same with --over-memory."
+    raise UserError(problem, remedy)
+
+
+def _most(footprint: Footprint, scenario: Scenario, free: int) -> int:
+    """Return how many people in each society would fit, in steps of a twentieth of those asked for; or 0."""
+    counts = [scenario.people.count * share // 20 for share in range(19, 0, -1)]
+    program = footprint.parts["program"]
+    sizes = [(count, _summed(_with(scenario, count), footprint.tried, program).peak) for count in counts]
+    return next((count for count, peak in sizes if peak <= free), 0)
+
+
+def _with(scenario: Scenario, count: int) -> Scenario:
+    people = scenario.people.model_copy(update={"count": count})
+    return scenario.model_copy(update={"people": people})
+
+
+def _summed(scenario: Scenario, tried: _Tried | None, program: int) -> Footprint:
+    users = scenario.people_in_all
+    if tried is None:
+        return Footprint({"program": program, "people": ROUGHLY * users})
+    turns, state = int(tried.turns * users), int(tried.columns * users)
+    ends = _ends(scenario)
+    if available() and tried.turns_each * users * scenario.time.ticks >= WORTHWHILE:
+        program += COMPILED
+    record = 2 * turns + max(turns, state)
+    block = users if tried.together else min(users, BLOCK)
+    session = tried.block_row * block + tried.influence * users
+    parts = {
+        "program": program,
+        "people": state,
+        "graph": TIE_END * ends + (TIE_ROW * users if ends else 0),
+        "world": tried.world * users,
+        "record": record,
+        "work": max(DRAWING_END * ends - record, session, ENDING_ROW * users - record),
+    }
+    return Footprint(parts, tried)
+
+
+def small(scenario: Scenario, few: int = PROBED) -> Scenario:
+    """Return the scenario with a few people in one society, who know nobody."""
+    society = scenario.people.society.model_copy(update={"graph": Graph()})
+    count = min(few, scenario.people.count)
+    people = scenario.people.model_copy(update={"count": count, "society": society})
+    return scenario.model_copy(update={"people": people, "replicas": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What a small run of a scenario showed, in bytes a person."""
+
+    columns: float
+    turns: float
+    """The turns of a tick, at most."""
+    turns_each: float
+    """How many turns those are."""
+    world: int
+    block_row: int
+    influence: int
+    together: bool
+    """Whether everybody is worked on at once."""
+
+
+def _try_out(scenario: Scenario, data: Path | None) -> _Tried:
+    few = min(PROBED, scenario.people.count)
+    quick = Part(name="random-v1")
+    assembly = assemble(small(scenario, few).model_copy(update={"policy": quick}), Props(data=data))
+    world, people = assembly.simulation.world, assembly.simulation.users.columns
+    sizes: list[tuple[float, float]] = []
+    recorder = Recorder(
+        assembly.stage.replicas,
+        keep=lambda _tick, turns, _society: sizes.append((_held(turns) / few, turns.length / few)),
+    )
+    assembly.simulation.watchers.append(recorder)
+    for _ in range(min(PROBED_TICKS, scenario.time.ticks)):
+        assembly.simulation.advance()
+    attributes = 8 * len(world.items) * len(world.attributes)
+    alike = getattr(world, "bytes_per_user", 0)
+    return _Tried(
+        columns=_held(people) / few,
+        turns=max(size for size, _ in sizes),
+        turns_each=max(count for _, count in sizes),
+        world=int(alike),
+        block_row=BLOCK_ROW + 4 * len(assembly.stage.features) + (0 if alike else FACED * attributes),
+        influence=TOUCHED * _touched(scenario, len(world.attributes)),
+        together=world.coupled,
+    )
+
+
+def _held(columns: Columns) -> int:
+    """Return the bytes of columns; one that holds one value all along takes none."""
+    return sum(a.nbytes for a in columns.values() if a.strides[0] != 0)
+
+
+def _touched(scenario: Scenario, attributes: int) -> int:
+    """Return the bytes a person of what passes along the ties at a time."""
+    society = scenario.people.society
+    if society.graph.kind == "none":
+        return 0
+    return 8 * max([1, *(attributes for influence in society.influences if influence.what == "taste")])
+
+
+def _ends(scenario: Scenario) -> int:
+    """Return how many ends the ties of all societies have, about."""
+    graph, count = scenario.people.society.graph, scenario.people.count
+    each = {
+        "none": 0.0,
+        "karate": 4.6 * count,
+        "edges": 2.0 * _lines(graph),
+        "stochastic_block": count * count * max(graph.within, graph.between),
+    }
+    return int(each.get(graph.kind, float(graph.degree * count)) * scenario.replicas)
+
+
+def _lines(graph: Graph) -> int:
+    path = Path(graph.path or "")
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+def said(size: float) -> str:
+    """Return a size in memory as words."""
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 / 10 * 9.5 else f"{size / 2**20:.0f} MB"
