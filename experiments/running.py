@@ -283,9 +283,7 @@ def marks(
     return sorted(found, key=lambda mark: (mark["tick"], mark["kind"]))
 
 
-def _begin(
-    leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]
-) -> Production:
+def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:
     scenario = leg.scenario
     check(scenario.criteria, assembly.stage.groups)
     manifest = first_manifest(scenario, leg.props, assembly, path) | dict(noted)
