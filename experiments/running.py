@@ -197,14 +197,15 @@ def run(
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
     meter = Meter()
     memory = footprint.expected(scenario, data)
-    if say is not None:
-        say(str(memory))
     if not over_memory:
         footprint.must_fit(memory, scenario)
     noted = {"memory_mb": memory.in_mb} | _kept(keep_checkpoints)
     leg = Leg(0, scenario, props)
     with assembled([leg], spread) as assembly:
-        return complete(_begin(leg, assembly, path, meter, noted), progress)
+        production = _begin(leg, assembly, path, meter, noted)
+        if say is not None:
+            say(str(memory))
+        return complete(production, progress)
 
 
 def resume(
