@@ -27,7 +27,7 @@ from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.resources import available_memory, held_memory
 from rehearse.record.recorder import Recorder
 from rehearse.scenario.model import Part, Scenario
-from rehearse.scenario.people import Graph
+from rehearse.scenario.society import Graph, Society
 
 SMALL = 4000
 """So few people are not worth trying out."""
@@ -140,7 +140,7 @@ def _summed(scenario: Scenario, tried: _Tried | None, program: int) -> Footprint
 
 def small(scenario: Scenario, few: int = PROBED) -> Scenario:
     """Return the scenario with a few people in one society, who know nobody."""
-    society = scenario.people.society.model_copy(update={"graph": Graph()})
+    society = Society(emergence=scenario.people.society.emergence)
     count = min(few, scenario.people.count)
     people = scenario.people.model_copy(update={"count": count, "society": society})
     return scenario.model_copy(update={"people": people, "replicas": 1})
@@ -196,21 +196,24 @@ def _held(columns: Columns) -> int:
 def _touched(scenario: Scenario, attributes: int) -> int:
     """Return the bytes a person of what passes along the ties at a time."""
     society = scenario.people.society
-    if society.graph.kind == "none":
-        return 0
-    return 8 * max([1, *(attributes for influence in society.influences if influence.what == "taste")])
+    columns = [rule.settings.get("column", "") for rule in society.all_rules] if society.graphs else []
+    return 8 * max([0, *(attributes if column == "taste" else 1 for column in columns)])
 
 
 def _ends(scenario: Scenario) -> int:
-    """Return how many ends the ties of all societies have, about."""
-    graph, count = scenario.people.society.graph, scenario.people.count
+    """Return how many ends the ties of all societies and layers have, about."""
+    graphs = scenario.people.society.graphs.values()
+    return int(sum(_ends_of(graph, scenario.people.count) for graph in graphs) * scenario.replicas)
+
+
+def _ends_of(graph: Graph, count: int) -> float:
     each = {
-        "none": 0.0,
-        "karate": 4.6 * count,
+        "complete": 0.0,
+        "karate": 156.0,
         "edges": 2.0 * _lines(graph),
         "stochastic_block": count * count * max(graph.within, graph.between),
     }
-    return int(each.get(graph.kind, float(graph.degree * count)) * scenario.replicas)
+    return each.get(graph.kind, float(graph.degree * count))
 
 
 def _lines(graph: Graph) -> int:

@@ -50,7 +50,7 @@ WORDS = ("title", "description", "name", "version", "assumptions", "limitations"
 MAY_CHANGE = (
     *("policy", "slate", "latency", "drift", "faults", "guards", "criteria", "time", *WORDS),
     *("people.behaviour", "people.memory", "people.goals"),
-    *("people.society.influences", "people.society.order"),
+    *("people.society.influences", "people.society.order", "people.society.rules"),
     *("people.arrivals", "people.churn", "people.returns"),
 )
 """Paths of a scenario that may differ from some tick on; the world adds settings of its own."""

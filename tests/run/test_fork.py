@@ -110,6 +110,7 @@ def test_a_fork_can_fork_again(parent, bold, tmp_path):
         {"people.society.influences": []},
         {"people.goals.0.need": 2.0},
         {"people.memory.weight": 0.0},
+        {"people.society.rules": [{"name": "voter-v1", "settings": {"column": "trust"}}]},
         {"people.churn.rate": 0.4},
         {"people.goals+": [{"name": "learn", "rate": 0.5}]},
         {"slate": 3},
