@@ -25,6 +25,7 @@ class DeGroot(Rule):
     """
 
     title: ClassVar[str] = "degroot-v1"
+    apart: ClassVar[bool] = True
     order: Literal["synchronous", "node-sequential"] = "synchronous"
     column: Name = "opinion"
     """What moves: a column (n,) or (n, d)."""

@@ -20,6 +20,7 @@ from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import Flags
 from rehearse.errors import ContractError, ScenarioError, did_you_mean
 from rehearse.scenario.society import FRIENDS
+from rehearse.threads import side_by_side
 
 
 @dataclass(slots=True)
@@ -134,8 +135,10 @@ def moved(rule: Rule, view: View) -> dict[str, NDArray[Any]]:
     It is asked of parts of the rows, so that what lies in between stays in the cache.
     """
     out: dict[str, NDArray[Any]] = {}
-    for part in view.ties.slices():
-        for name, values in rule.move(view.where(part)).items():
+    parts = list(view.ties.slices())
+    each = side_by_side if rule.apart else map
+    for part, moves in zip(parts, each(lambda part: rule.move(view.where(part)), parts), strict=True):
+        for name, values in moves.items():
             if name not in out:
                 out[name] = np.empty_like(view.own(name))
             _put(out[name], part, values, rule, name)

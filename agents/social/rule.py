@@ -130,6 +130,8 @@ class Rule(Strict):
 
     title: ClassVar[str] = "rule"
     """The name under which it is registered."""
+    apart: ClassVar[bool] = False
+    """Whether parts of the people may be asked for side by side, in threads."""
     order: Order = "synchronous"
     layer: Name | None = None
     """The layer of ties that it runs on; None: the only one there is, or `friends`."""

@@ -27,11 +27,11 @@ from rehearse.errors import UserError
 from rehearse.experiments.shards.parcels import Parcel, pack
 from rehearse.experiments.shards.rooms import LostError
 from rehearse.experiments.shards.work import FAILED, Task, serve
-from rehearse.threads import BLAS, KERNELS
+from rehearse.threads import BLAS, OWN
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 PRELOADED = ["rehearse.experiments.shards.local", "rehearse.agents.crowd", "duckdb", "scipy.sparse"]
-THREADS = (*BLAS, KERNELS)
+THREADS = (*BLAS, OWN)
 IN_ORDER = b"."
 PATIENCE = 2.0
 """Seconds that a worker has to end by itself."""

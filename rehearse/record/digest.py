@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Array, Rows
 from rehearse.contract import Ints
+from rehearse.threads import side_by_side
 
 Links = NDArray[np.uint8]
 """One link a replica, shape (replicas, 32)."""
@@ -57,10 +58,8 @@ def leaves_of(bounds: NDArray[np.int64], columns: Mapping[str, Array]) -> Leaves
     starts = starts[starts < length].astype(np.int64)
     ordered = sorted(columns.items())
     heads = [f"{name}:{a.dtype.str}".encode() for name, a in ordered]
-    hashes = [
-        _leaf(heads, [a[start:stop] for _, a in ordered])
-        for start, stop in pairwise([*starts.tolist(), length])
-    ]
+    pieces = [slice(*ends) for ends in pairwise([*starts.tolist(), length])]
+    hashes = side_by_side(lambda piece: _leaf(heads, [a[piece] for _, a in ordered]), pieces)
     return Leaves(
         place=np.searchsorted(bounds, starts, side="right") - 1,
         number=number[starts],

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from rehearse import compiled, exact
 from rehearse.chance import Chance
+from rehearse.errors import UserError
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
 from rehearse.policies.judge import in_order
+from rehearse.threads import side_by_side
 
 numba = pytest.importorskip("numba", reason="numba (extra fast) is not installed: there is one twin only")
 
@@ -99,3 +101,20 @@ def test_compiling_is_announced_once(capsys):
     twin(np.ones(2))
     assert len(said) == 1
     assert "kernels" in said[0]
+
+
+@pytest.mark.parametrize("name", ["workload", "feed"])
+def test_a_run_has_one_digest_in_one_thread_or_two(name, monkeypatch):
+    """Working side by side in threads changes no bit."""
+    size = {"users": 9000, "ticks": 2, "replicas": 1}
+    monkeypatch.setenv("REHEARSE_THREADS", "1")
+    alone = digest(name, {}, **size)
+    monkeypatch.setenv("REHEARSE_THREADS", "2")
+    assert digest(name, {}, **size) == alone
+
+
+def test_a_number_of_threads_must_be_one(monkeypatch):
+    """What is no number of threads is refused in words."""
+    monkeypatch.setenv("REHEARSE_THREADS", "many")
+    with pytest.raises(UserError, match="no number of threads"):
+        list(side_by_side(abs, [1, 2]))
