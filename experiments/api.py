@@ -44,6 +44,7 @@ def run(
     data: str | Path | None = None,
     out: str | Path | None = None,
     trust: bool = False,
+    record: str = "all",
     keep_checkpoints: int | None = None,
     shards: int = 1,
     on: str = "local",
@@ -53,10 +54,11 @@ def run(
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
 
     `policy` is a reference (`greedy-v1`, `model.py:decide`, `model.skops`), a function, or any
-    object with `decide`, `predict` or `predict_proba`. `keep_checkpoints` keeps the state at every so
-    many ticks, for quick forks. `shards` deals the run to so many processes, or to a Ray cluster with
-    `on="ray"` or `on="ray://HOST:PORT"`; the result is the same. A run that memory will not do for is
-    refused unless `over_memory`.
+    object with `decide`, `predict` or `predict_proba`. `record` says what is kept of the turns: `all`,
+    `sessions`, `none`, `sample:0.01`. `keep_checkpoints` keeps the state at every so many ticks, for
+    quick forks. `shards` deals the run to so many processes, or to a Ray cluster with `on="ray"` or
+    `on="ray://HOST:PORT"`; the result is the same. A run that memory will not do for is refused unless
+    `over_memory`.
     """
     return running.run(
         load(scenario, **changes),
@@ -64,6 +66,7 @@ def run(
         data=None if data is None else Path(data),
         out=None if out is None else Path(out),
         trust=trust,
+        record=record,
         keep_checkpoints=keep_checkpoints,
         spread=Spread(shards, on),
         over_memory=over_memory,

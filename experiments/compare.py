@@ -18,9 +18,10 @@ from rehearse.columns import Columns
 from rehearse.errors import UserError
 from rehearse.experiments.intervals import Interval, Sample, Unit, paired
 from rehearse.experiments.metrics import HEADLINES, METRICS, Measures, Metric, Part, Readable
-from rehearse.experiments.metrics.base import JUDGED, Gap, Resource, Scale
+from rehearse.experiments.metrics.base import JUDGED, Gap, Ratio, Resource, Scale
 from rehearse.experiments.sentences import UNITS, amount, plain
 from rehearse.experiments.verdict import CONFIDENCE, rounded
+from rehearse.record.scope import Scope
 from rehearse.scenario.base import Strict
 
 Direction = Literal["better", "worse", "no clear difference"]
@@ -96,6 +97,7 @@ class Comparison(Strict):
 def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE) -> Comparison:
     """Compare run B with run A; raises UserError where they did not rehearse the same people."""
     _same_people(a, b)
+    _same_scope(a, b)
     before, after = Measures(a), Measures(b)
     if before.empty or after.empty:
         problem = "one of the runs held no session at all, so there is nothing to compare."
@@ -146,6 +148,13 @@ def _same_people(a: Readable, b: Readable) -> None:
             problem = f"the runs cannot be paired: their {said} differ ({_short(one)} and {_short(two)})."
             remedy = "Run both on one scenario with the same --seed, --users, --ticks and --data."
             raise UserError(problem, remedy)
+
+
+def _same_scope(a: Readable, b: Readable) -> None:
+    one, two = (Scope.in_manifest(record.manifest) for record in (a, b))
+    if str(one) != str(two):
+        problem = f"the runs cannot be paired: one was recorded with --record {one}, the other with {two}."
+        raise UserError(problem, "Run both with the same --record.")
 
 
 def _short(value: object) -> str:
@@ -242,9 +251,11 @@ def _people(a: Readable, b: Readable) -> tuple[tuple[Person, ...], tuple[Person,
 
 
 def _fates(record: Readable) -> Columns:
+    scope = Scope.in_manifest(record.manifest)
+    over, under = Ratio.of_column("regret").sums(of_sessions=scope.view == "sessions")
     return record.query(
         f"""WITH fate AS (SELECT replica, "user", avg(satisfaction) FILTER ({JUDGED}) AS satisfaction,
-          avg(regret) FILTER (isfinite(regret)) AS regret FROM turns GROUP BY ALL)
+          {over} / nullif({under}, 0) AS regret FROM {scope.view} GROUP BY ALL)
         SELECT u.replica, u."user", u."group", f.satisfaction, f.regret
         FROM users u JOIN fate f ON f.replica = u.replica AND f."user" = u."user"
         ORDER BY u.replica, u."user\""""

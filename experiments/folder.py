@@ -22,8 +22,9 @@ import numpy as np
 from rehearse.columns import Array, Columns, stacked
 from rehearse.errors import OutputError
 from rehearse.record.parts import Words, write_part
-from rehearse.record.reading import MANIFEST, SCENARIO, TICKS, TURNS, USERS
+from rehearse.record.reading import MANIFEST, SCENARIO, SESSIONS, TICKS, TURNS, USERS
 from rehearse.record.recorder import no_turns
+from rehearse.record.scope import Scope, sessions_of
 from rehearse.record.sink import Sink
 from rehearse.tables import commit, write_table, write_text
 
@@ -42,6 +43,7 @@ class RunFolder:
     """Where a run is kept while it goes on."""
 
     path: Path
+    scope: Scope = field(default_factory=Scope)
     words: Words = field(default_factory=dict)
     """For the columns `rationale` and `guard`: what their codes are called."""
     pages: list[tuple[int, Columns]] = field(default_factory=list)
@@ -74,17 +76,21 @@ class RunFolder:
             (path / TURNS).mkdir(parents=True)
             (path / CHECKPOINTS).mkdir()
             write_text(path / SCENARIO, scenario_text)
-        folder = cls(path)
+        folder = cls(path, Scope.in_manifest(manifest))
+        if folder.scope.view == SESSIONS:
+            with writing(path):
+                (path / SESSIONS).mkdir()
         folder.write_manifest(manifest)
         return folder
 
     def keep(self, tick: int, turns: Columns, society: Columns) -> None:
         """Take a finished tick from the recorder; it waits for its part. Raises what writing met with."""
         self.sink.check()
-        if turns.length:
-            self.pages.append((tick, turns))
+        kept = self.scope.kept(turns)
+        if kept.length:
+            self.pages.append((tick, kept))
         self.society.append(society)
-        self.rows_waiting += turns.length
+        self.rows_waiting += kept.length
         if self.rows_waiting >= PART_ROWS:
             self._hand_over()
 
@@ -95,10 +101,10 @@ class RunFolder:
 
     def forget(self, tick: int) -> None:
         """Clear away this shard's parts that hold turns of this tick or a later one."""
-        for part in (self.path / TURNS).glob(f"*{self.shard}.parquet"):
+        for part in (self.path / self.scope.view).glob(f"ticks-*{self.shard}.parquet"):
             if _first_tick(part) >= tick:
                 part.unlink()
-        for torn in (self.path / TURNS).glob(f".*{self.shard}.parquet.part"):
+        for torn in (self.path / self.scope.view).glob(f".*{self.shard}.parquet.part"):
             torn.unlink()
 
     @property
@@ -139,10 +145,13 @@ class RunFolder:
 
     def close(self, users: Columns, words: Words) -> None:
         """Write what is left: the last turns, the ticks, the people as they are at the end."""
-        if not self.pages and not any((self.path / TURNS).glob("*.parquet")):
-            self.pages.append((0, no_turns()))
         self._hand_over()
         self.sink.drain()
+        self._fill(TURNS, no_turns())
+        if self.scope.view == SESSIONS:
+            self._fill(SESSIONS, sessions_of(no_turns()))
+        if self.scope.kind == "sample":
+            users = Columns({**users, "recorded": self.scope.chooses(users["user"])})
         with writing(self.path):
             write_table(self.path / TICKS, stacked(self.society))
             write_table(self.path / USERS, users, words=words)
@@ -177,11 +186,16 @@ class RunFolder:
         self.checkpoint_cost = self.last_checkpoint - began
         self._under_way = False
 
+    def _fill(self, name: str, nothing: Columns) -> None:
+        """See to it that a table has a file to be read from, where nothing was kept of it."""
+        if not any((self.path / name).glob("*.parquet")):
+            _write_part(self.path / name / "nothing.parquet", [nothing], self.words)
+
     def _hand_over(self) -> None:
         if not self.pages:
             return
         first, final = self.pages[0][0], self.pages[-1][0]
-        path = self.path / TURNS / f"ticks-{first:07d}-{final:07d}{self.shard}.parquet"
+        path = self.path / self.scope.view / f"ticks-{first:07d}-{final:07d}{self.shard}.parquet"
         pages, words = [turns for _, turns in self.pages], self.words
         self.pages, self.rows_waiting = [], 0
         self.sink.put(lambda: _write_part(path, pages, words), sum(page.nbytes for page in pages))

@@ -40,7 +40,7 @@ from rehearse.experiments.running import (
     run_name,
     with_policy,
 )
-from rehearse.record.reading import TURNS, RunRecord
+from rehearse.record.reading import RunRecord
 from rehearse.scenario.edit import changed
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns
 from rehearse.scenario.load import amended, to_yaml
@@ -229,9 +229,10 @@ def _take_over(asked: Fork, path: Path) -> None:
         return
     with writing(path):
         same_file(source / STATES / checkpoint_name(kept), path / CHECKPOINTS / checkpoint_name(kept))
-        for part in sorted((source / TURNS).glob("*.parquet")):
-            if int(part.stem.split("-")[-1]) < kept:
-                same_file(part, path / TURNS / part.name)
+        view = asked.parent.scope.view
+        for part in sorted((source / view).glob("ticks-*.parquet")):
+            if int(part.stem.split("-")[2]) < kept:
+                same_file(part, path / view / part.name)
 
 
 def _manifest(asked: Fork, assembly: Assembly, path: Path) -> dict[str, Any]:
@@ -256,5 +257,6 @@ def _manifest(asked: Fork, assembly: Assembly, path: Path) -> dict[str, Any]:
         "coupled": parent["coupled"] or own["coupled"],
         "inputs": parent["inputs"] | own["inputs"],
         "people_digest": parent["people_digest"] if same_length else own["people_digest"],
+        "record": parent.get("record", "all"),
         "forks": [*parent.get("forks", ()), fork],
     }

@@ -56,6 +56,9 @@ class Sample:
     bounded: bool = False
     """Whether the estimate lies between 0 and 1."""
     counts: Counts = Counts()
+    chosen: Floats | None = None
+    """Where only some people's turns were kept, the same in all replicas: a pseudo-value of each of them,
+    by whose spread the error of having chosen them is told."""
 
     @classmethod
     def of_replicas(cls, values: Floats, *, bounded: bool = False, counts: Counts | None = None) -> Sample:
@@ -78,7 +81,12 @@ class Sample:
     @property
     def error(self) -> float:
         """Return the standard error of the mean, NaN with fewer than two units."""
-        return math.sqrt(self.variance / int(np.isfinite(self.values).sum())) if self.size > 1 else math.nan
+        if self.size < 2:
+            return math.nan
+        between = self.variance / int(np.isfinite(self.values).sum())
+        if self.chosen is None:
+            return math.sqrt(between)
+        return math.sqrt(between + float(self.chosen.var(ddof=1)) / len(self.chosen))
 
     @property
     def constant(self) -> bool:
@@ -94,7 +102,8 @@ class Sample:
         values = self.values - other.values
         known = int(np.isfinite(values).sum())
         size = known if self.unit == "replicas" else min(self.size, other.size)
-        return replace(self, values=values, size=size, bounded=False)
+        chosen = self.chosen - other.chosen if self.chosen is not None and other.chosen is not None else None
+        return replace(self, values=values, size=size, bounded=False, chosen=chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,17 @@ LIFE = {
     "waited_ms": "avg(latency) FILTER (isfinite(latency))",
 }
 """What a person's turns came to; `content` is the mean satisfaction at the end of sessions."""
+LIFE_IN_SESSIONS = LIFE | {
+    "turns": "sum(turn + 1)",
+    "taken": "sum(accepted)",
+    "failures": "sum(faults)",
+    "regret": "sum(regret_sum) / nullif(sum(regret_turns), 0)",
+    "rightness": 'sum("right") / nullif(sum(judged), 0)',
+    "waited_ms": "sum(latency_sum) / nullif(sum(latency_turns), 0)",
+}
+"""The same, where a row a session was kept."""
+COUNTS = ("turns", "opened", "met", "abandoned", "taken", "failures")
+"""What is 0, and not unknown, of somebody who never came."""
 FEATURES = ("opened", "met", "abandoned", "turns", "taken", "regret", "rightness", "content")
 COMPARED = 1000
 """People that everybody's distance is measured to, evenly spread over those found."""
@@ -139,15 +150,19 @@ def find(record: RunRecord, where: str | None = None, limit: int = 10) -> Journe
     """Find people by a condition in SQL, and tell how their sessions went and whom to read about.
 
     `limit` is how many people and paths are named. Raises UserError for a condition that DuckDB
-    cannot make sense of, naming the columns there are.
+    cannot make sense of, naming the columns there are, and for a run of which no turns were kept. Of
+    a run of which those of a sample of the people were kept, it is about the sample.
     """
+    if record.scope.kind == "none":
+        problem = f"no turns of {str(record.folder)!r} were kept, so there are no lives to choose among."
+        raise UserError(problem, "Run it again with --record all, or tell one life: `rehearse journey`.")
     if limit < 1:
         problem = f"limit must be at least 1, got {limit}."
         raise UserError(problem, "Ask for one life or more.")
     lives = _lives(record, where)
     people = [_person(lives, i) for i in range(min(lives.length, limit))]
     typical, odd = _typical_and_odd(lives, max(1, min(3, limit)))
-    whole = record.query("SELECT count(*) AS n FROM users")
+    whole = record.query(f"SELECT count(*) AS n FROM {_people_kept(record)}")
     return Journeys(
         run=str(record.folder),
         where=where or "",
@@ -165,15 +180,20 @@ def find(record: RunRecord, where: str | None = None, limit: int = 10) -> Journe
 def _everybody(record: RunRecord) -> str:
     """Return SQL for one row a person: the columns of users and of LIFE."""
     taken = set(record.query("SELECT * FROM users LIMIT 0"))
-    asked = ", ".join(f'{sql} AS "{name}"' for name, sql in LIFE.items() if name not in taken)
+    life = LIFE_IN_SESSIONS if record.scope.view == "sessions" else LIFE
+    asked = ", ".join(f'{sql} AS "{name}"' for name, sql in life.items() if name not in taken)
     counted = ", ".join(
-        f'coalesce(l."{name}", 0) AS "{name}"' if sql.startswith("count") else f'l."{name}"'
-        for name, sql in LIFE.items()
+        f'coalesce(l."{name}", 0) AS "{name}"' if name in COUNTS else f'l."{name}"'
+        for name in life
         if name not in taken
     )
-    return f"""(SELECT u.*, {counted} FROM users u LEFT JOIN
-        (SELECT replica, "user", {asked} FROM turns GROUP BY ALL) l
+    return f"""(SELECT u.*, {counted} FROM {_people_kept(record)} u LEFT JOIN
+        (SELECT replica, "user", {asked} FROM {record.scope.view} GROUP BY ALL) l
         ON u.replica = l.replica AND u."user" = l."user")"""
+
+
+def _people_kept(record: RunRecord) -> str:
+    return "(SELECT * FROM users WHERE recorded)" if record.scope.kind == "sample" else "users"
 
 
 def _lives(record: RunRecord, where: str | None) -> Columns:
@@ -209,14 +229,17 @@ def _remedy(reason: str, columns: tuple[str, ...]) -> str:
 
 
 def _chosen(record: RunRecord, where: str | None) -> str:
-    """Return SQL for the turns of those who match."""
+    """Return SQL for the turns (or sessions) of those who match."""
+    view = record.scope.view
     if not where or not where.strip():
-        return "turns"
+        return view
     who = f'SELECT replica, "user" FROM {_everybody(record)} WHERE {_condition(record, where)}'
-    return f'(SELECT t.* FROM turns t SEMI JOIN ({who}) w ON t.replica = w.replica AND t."user" = w."user")'
+    return f'(SELECT t.* FROM {view} t SEMI JOIN ({who}) w ON t.replica = w.replica AND t."user" = w."user")'
 
 
 def _paths(record: RunRecord, where: str | None, limit: int) -> tuple[Path, ...]:
+    if record.scope.view == "sessions":
+        return ()
     step = "CASE WHEN action < 0 THEN 'no answer' WHEN choice >= 0 THEN 'took' ELSE 'passed' END"
     found = record.query(
         f"""WITH session AS (SELECT string_agg({step}, '|' ORDER BY turn) AS steps,
@@ -247,8 +270,10 @@ def _runs(steps: Sequence[str]) -> list[str]:
 
 
 def _funnel(record: RunRecord, where: str | None) -> tuple[Stage, ...]:
+    in_sessions = record.scope.view == "sessions"
+    answered, taken = ("answers > 0", "accepted > 0") if in_sessions else ("action >= 0", "choice >= 0")
     found = record.query(
-        f"""WITH session AS (SELECT bool_or(action >= 0) AS answered, bool_or(choice >= 0) AS taken,
+        f"""WITH session AS (SELECT bool_or({answered}) AS answered, bool_or({taken}) AS taken,
             bool_or("end" = 'goal_met') AS met FROM {_chosen(record, where)} GROUP BY replica, "user", tick)
         SELECT count(*) AS opened, count(*) FILTER (answered) AS answered,
         count(*) FILTER (answered AND taken) AS taken, count(*) FILTER (answered AND taken AND met) AS met

@@ -71,8 +71,13 @@ class Comparer:
         """Compare a tick."""
         if self.found is not None:
             return
-        stored = self.record.query(f"SELECT * FROM turns WHERE tick = {tick} ORDER BY {', '.join(KEYS)}")
-        (table,), words = readable([turns], words_of(self.assembly))
+        scope = self.record.scope
+        kept = scope.kept(turns)
+        if scope.kind == "none":
+            return
+        sql = f"SELECT * FROM {scope.view} WHERE tick = {tick} ORDER BY {', '.join(KEYS)}"
+        stored = self.record.query(sql)
+        (table,), words = readable([kept], words_of(self.assembly))
         self.found = _first_difference(tick, stored, _in_words(table, words))
 
 

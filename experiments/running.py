@@ -28,6 +28,7 @@ from rehearse.experiments.society import sample_of_ties, table_of_users
 from rehearse.log import get_log, log_to
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
+from rehearse.record.scope import Scope
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import to_yaml
 from rehearse.scenario.model import Part, Scenario
@@ -114,7 +115,8 @@ class Production:
         simulation = self.assembly.simulation
         table, words = table_of_users(simulation, self.scenario)
         self.folder.close(table, words)
-        if "consumption" in self.scenario.people.society.emergence.measures:
+        followed = self.scenario.people.society.emergence.measures
+        if self.folder.scope.kind == "all" and "consumption" in followed:
             add_courses(self.folder.path)
         ties = sample_of_ties(simulation)
         if ties is not None:
@@ -180,14 +182,16 @@ def run(
     spread: Spread = ONE_PROCESS,
     over_memory: bool = False,
     say: Callable[[str], None] | None = None,
+    record: str = "all",
 ) -> Finished:
     """Rehearse a scenario and keep the run in a folder.
 
     `policy` is a reference such as `greedy-v1` or `model.py:decide`, or the model itself; None takes
     the scenario's. With `keep_checkpoints`, the state at every so many ticks stays in the folder, for
-    quick forks. `spread` deals the run to shards, which changes no result. How much memory the run will
-    take is told to `say` first, and one that would not fit is refused unless `over_memory` is set. Nothing
-    is written before scenario, people, world and policy are known to work.
+    quick forks. `spread` deals the run to shards, which changes no result. `record` says what is kept of
+    the turns: all, sessions (a row each), none, or those of a share of the people (`sample:0.01`). How
+    much memory the run will take is told to `say` first, and one that would not fit is refused unless
+    `over_memory` is set. Nothing is written before scenario, people, world and policy are known to work.
     Raises UserError for what the caller can mend, NotCompletedError where the run broke off.
     """
     scenario = with_policy(scenario, policy)
@@ -195,14 +199,15 @@ def run(
     refuse_used(path)
     given = None if isinstance(policy, str) else policy
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
+    kept = _record(scenario, record) | _kept(keep_checkpoints)
     meter = Meter()
     memory = footprint.expected(scenario, data)
     if not over_memory:
         footprint.must_fit(memory, scenario)
-    noted = {"memory_mb": memory.in_mb} | _kept(keep_checkpoints)
+    noted = {"memory_mb": memory.in_mb}
     leg = Leg(0, scenario, props)
     with assembled([leg], spread) as assembly:
-        production = _begin(leg, assembly, path, meter, noted)
+        production = _begin(leg, assembly, path, meter, noted | kept)
         if say is not None:
             say(str(memory))
         return complete(production, progress)
@@ -225,7 +230,8 @@ def resume(
         return finished(folder)
     manifest["status"] = "running"
     with assembled(legs_of(record, policy), spread) as assembly:
-        return complete(continued(record.scenario, assembly, RunFolder(folder), manifest), progress)
+        folder_to = RunFolder(folder, record.scope)
+        return complete(continued(record.scenario, assembly, folder_to, manifest), progress)
 
 
 def continued(
@@ -290,6 +296,14 @@ def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mappin
     manifest = first_manifest(scenario, leg.props, assembly, path) | dict(noted)
     folder = RunFolder.create(path, to_yaml(scenario), manifest)
     return Production(scenario, assembly, folder, assembly.new_recorder(), manifest, meter)
+
+
+def _record(scenario: Scenario, asked: str) -> dict[str, str]:
+    scope = Scope.of(asked, scenario.seed)
+    if scope.kind == "sample" and not scope.chooses(np.arange(scenario.people.count)).any():
+        problem = f"--record {asked}: of {scenario.people.count:,} people this chooses nobody."
+        raise UserError(problem, "Ask for a larger share, or for all.")
+    return {"record": str(scope)}
 
 
 def _kept(every: int | None) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Literal
 from rehearse.experiments.intervals import Interval, t_quantile
 from rehearse.experiments.metrics import Metric
 from rehearse.experiments.metrics.base import Gap, Scale
+from rehearse.record.scope import Scope
 from rehearse.scenario.model import Criterion
 
 Word = Literal["pass", "fail", "unsure"]
@@ -99,6 +100,22 @@ def judged(criterion: Criterion, metric: Metric, found: Interval) -> str:
     beside = _beside(criterion, metric, found, word)
     advice = _advice(criterion, metric, found, word)
     return f"{among}{claim} ({span(found, metric.scale)}), {beside}: {word}.{advice}"
+
+
+def not_kept(criterion: Criterion, scope: Scope) -> str:
+    """Return the sentence of a criterion whose metric is read off what was not kept of the run."""
+    kept = {"sessions": "only a row a session", "none": "none of the turns"}.get(scope.kind, in_sample(scope))
+    return f"{criterion.metric} was not recorded ({kept} was kept): unsure. Run it again with --record all."
+
+
+def in_sample(scope: Scope) -> str:
+    """Return of whom a sample is: `a sample of 1 % of the people`."""
+    return f"a sample of {plain(100.0 * scope.share)} % of the people"
+
+
+def from_sample(sentence: str, scope: Scope) -> str:
+    """Return a sentence as one about a sample of the people."""
+    return f"In {in_sample(scope)}, {sentence[0].lower()}{sentence[1:]}"
 
 
 def not_there(criterion: Criterion, metric: Metric) -> str:

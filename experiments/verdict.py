@@ -121,7 +121,7 @@ def judge(record: Readable, scenario: Scenario) -> Verdict:
         criteria=judged,
         measures=tuple(_estimate(measures, m) for m in METRICS.values() if measures.applies(m)),
         groups=tuple(_group_rows(measures)),
-        alarms=() if measures.empty else watch(measures.record).alarms,
+        alarms=() if measures.empty or not measures.scope.has_turns else watch(measures.record).alarms,
     )
 
 
@@ -134,7 +134,7 @@ def _worst(words: list[Word]) -> Word:
 def _judgement(measures: Measures, criterion: Criterion, metric: Metric) -> Judgement:
     part = Part("group", criterion.group) if criterion.group else None
     found = measures.interval(metric, criterion.confidence, part)
-    applies, absent = measures.applies(metric), sentences.not_there
+    applies = measures.applies(metric)
     least = criterion.at_least is not None
     threshold = criterion.at_least if criterion.at_least is not None else criterion.at_most
     return Judgement(
@@ -144,10 +144,19 @@ def _judgement(measures: Measures, criterion: Criterion, metric: Metric) -> Judg
         threshold=float(threshold or 0.0),
         confidence=criterion.confidence,
         verdict=sentences.verdict_of(criterion, found),
-        sentence=sentences.judged(criterion, metric, found) if applies else absent(criterion, metric),
+        sentence=_sentence(measures, criterion, metric, found),
         why=criterion.why,
         evidence=tuple(evidence(measures, metric, part)) if applies else (),
     )
+
+
+def _sentence(measures: Measures, criterion: Criterion, metric: Metric, found: Interval) -> str:
+    if not measures.kept(metric):
+        return sentences.not_kept(criterion, measures.scope)
+    if not measures.applies(metric):
+        return sentences.not_there(criterion, metric)
+    judged = sentences.judged(criterion, metric, found)
+    return sentences.from_sample(judged, measures.scope) if measures.sampled(metric) else judged
 
 
 def _group_rows(measures: Measures) -> list[GroupRow]:
@@ -193,7 +202,7 @@ def evidence(measures: Measures, metric: Metric, part: Part | None = None) -> li
     """
     if isinstance(metric.measure, Gap):
         return evidence(measures, metric.measure.of, _worst_group(measures, metric.measure.of))
-    if metric.cases is None:
+    if metric.cases is None or not measures.scope.has_turns:
         return []
     found = _cases(measures.record, metric.cases, part)
     items = list(measures.record.manifest["items"])

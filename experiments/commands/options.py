@@ -10,6 +10,10 @@ import typer
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Record = Annotated[
+    str,
+    typer.Option(metavar="WHAT", help="What to keep: all, sessions (a row each), none, or sample:SHARE."),
+]
 Data = Annotated[Path | None, typer.Option(metavar="PATH", help="A CSV or Parquet file for the world.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Let the model's file run code when it is loaded (pickle).")

@@ -63,8 +63,9 @@ def compare(
     folder = out or Path("runs") / f"compare-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     stage = _stage(recorded, asked, data)
     with stdout_for_us():
-        one = recorded[0] or _rehearsed(stage, a, folder / "a", trust=trust, quiet=quiet)
-        other = recorded[1] or _rehearsed(stage, b, folder / "b", trust=trust, quiet=quiet)
+        kept = next((str(record.scope) for record in recorded if record is not None), "all")
+        one = recorded[0] or _rehearsed(stage, a, folder / "a", kept, trust=trust, quiet=quiet)
+        other = recorded[1] or _rehearsed(stage, b, folder / "b", kept, trust=trust, quiet=quiet)
         found = compare_runs(one, other)
     if as_json:
         runs = {"a": str(one.folder), "b": str(other.folder)}
@@ -98,11 +99,13 @@ def _stage(
 
 
 def _rehearsed(
-    stage: tuple[Scenario, Path | None], policy: str, folder: Path, *, trust: bool, quiet: bool
+    stage: tuple[Scenario, Path | None], policy: str, folder: Path, kept: str, *, trust: bool, quiet: bool
 ) -> RunRecord:
     from rehearse.experiments import running
 
     scenario, data = stage
     with Bar(policy, quiet=quiet) as bar:
-        finished = running.run(scenario, policy=policy, data=data, out=folder, trust=trust, progress=bar)
+        finished = running.run(
+            scenario, policy=policy, data=data, out=folder, trust=trust, progress=bar, record=kept
+        )
     return finished.turns

@@ -13,6 +13,7 @@ from rehearse.experiments.commands.options import (
     Folder,
     On,
     Quiet,
+    Record,
     Replicas,
     Seed,
     Sets,
@@ -60,6 +61,7 @@ def run(
         str | None,
         typer.Option(metavar="N", help="Keep the state at every N ticks, for quick forks (`rehearse fork`)."),
     ] = None,
+    record: Record = "all",
     tile: Tile = None,
     over_memory: Annotated[
         bool, typer.Option("--over-memory", help="Run even where memory may not do.")
@@ -93,6 +95,7 @@ def run(
             spread=_spread(shards, on),
             over_memory=over_memory,
             say=None if quiet or as_json else bar.say,
+            record=record,
         )
     return _told(finished, as_json=as_json, quiet=quiet)
 

@@ -53,6 +53,10 @@ TASTE = "taste_"
 NOT_THE_RECORD = (
     "The replay differs from the record (has the code changed?): what is told of it is the replay's."
 )
+NOT_RECORDED = (
+    "The turns of this person were not kept. The life is lived again, and `rehearse replay` proves that "
+    "it is the same."
+)
 TOLD = frozenset(
     {
         "replica",
@@ -102,6 +106,8 @@ def tell(
     person, UserError where the run cannot be replayed.
     """
     persona = persona_of(record, user, replica)
+    if not record.scope.keeps_turns_of(user):
+        return _lived_again(record, persona, policy)
     found = record.query(
         f'SELECT * FROM turns WHERE replica = {replica} AND "user" = {user} ORDER BY tick, turn'
     )
@@ -116,6 +122,14 @@ def tell(
     if alike(journey.steps, steps_of(record, lived.rows)):
         return journey
     return replace(journey, note=NOT_THE_RECORD)
+
+
+def _lived_again(record: RunRecord, persona: Persona, policy: object | None) -> Journey:
+    from rehearse.experiments.journey.living import live
+
+    lived = live(record, persona.user, persona.replica, policy=policy)
+    persona = replace(persona, friends=lived.friends)
+    return replace(journey_of(record, persona, lived.rows, lived.life), note=NOT_RECORDED)
 
 
 def journey_of(record: RunRecord, persona: Persona, rows: Iterable[Row], life: Life | None) -> Journey:

@@ -102,14 +102,14 @@ def what_if(
     from rehearse.experiments.journey.living import live
 
     asked = Change.parse(change)
-    recorded = tell(record, user, replica, inner=False)
+    recorded = tell(record, user, replica, inner=False, policy=policy)
     _check(asked, recorded, record.items)
     override = {(replica, user, asked.tick, asked.turn - 1): record.items.index(asked.action)}
     was = live(record, user, replica, policy=policy)
     would = live(record, user, replica, override, policy=policy)
     persona = replace(recorded.persona, friends=was.friends)
     said = asked.said(recorded.unit)
-    journey = journey_of(record, persona, was.rows, was.life)
+    journey = replace(journey_of(record, persona, was.rows, was.life), note=recorded.note)
     return WhatIf(
         was=journey if alike(recorded.steps, journey.steps) else replace(journey, note=NOT_THE_RECORD),
         would=replace(journey_of(record, persona, would.rows, would.life), change=said),

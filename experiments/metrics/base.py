@@ -46,11 +46,31 @@ class Ratio:
     """A mean over turns: the sum of `value` over those `where`, divided by how many those are.
 
     Both are SQL over the columns of turns. `per="tick"` divides by the ticks that people were there.
+    `sessions` are SQL for the sum and the count over rows of sessions; None: turns are needed.
     """
 
     value: str
     where: str = "true"
     per: Literal["turn", "tick"] = "turn"
+    sessions: tuple[str, str] | None = None
+
+    @classmethod
+    def of_sessions(cls, value: str, where: str, per: Literal["turn", "tick"] = "turn") -> Ratio:
+        """Return a mean over sessions, read from the last turn of each: a row of sessions says the same."""
+        summed = f"CASE WHEN {where} THEN CAST({value} AS DOUBLE) ELSE 0.0 END"
+        return cls(value, where, per, (summed, f"CAST({where} AS INTEGER)"))
+
+    @classmethod
+    def of_column(cls, name: str) -> Ratio:
+        """Return the mean of a column over the turns in which it is known."""
+        return cls(name, f"isfinite({name})", sessions=(f"{name}_sum", f"{name}_turns"))
+
+    def sums(self, *, of_sessions: bool) -> tuple[str, str]:
+        """Return SQL for the sum and the count, over turns or over rows of sessions."""
+        if of_sessions and self.sessions is not None:
+            over, under = self.sessions
+            return f"sum({over})", f"coalesce(sum({under}), 0)"
+        return f"sum(CAST({self.value} AS DOUBLE)) FILTER ({self.where})", f"count(*) FILTER ({self.where})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +99,8 @@ class Society:
     measure: Callable[[Readable, Part | None], Mapping[int, float]]
     by_part: bool = True
     """Whether it can be taken of some of the people."""
+    reads: Literal["turns", "every turn", "ticks"] = "turns"
+    """What it is read off; `every turn`: those of a sample of the people would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +168,12 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def turns_of(part: Part | None) -> str:
-    """Return the SQL source of turns `t`, of everybody or of a part of the people."""
+def turns_of(part: Part | None, view: Literal["turns", "sessions"] = "turns") -> str:
+    """Return the SQL source of turns (or sessions) `t`, of everybody or of a part of the people."""
     if part is None:
-        return "turns t"
+        return f"{view} t"
     some = f'SELECT replica, "user" FROM users WHERE "{part.kind}" = {quoted(part.name)}'
-    return f'turns t SEMI JOIN ({some}) chosen USING (replica, "user")'
+    return f'{view} t SEMI JOIN ({some}) chosen USING (replica, "user")'
 
 
 def top_item(column: str, by: str) -> str:

@@ -44,7 +44,7 @@ def _at_end(
         better=better,
         meaning=meaning,
         phrase=phrase,
-        measure=Society(at_end(name), by_part=False),
+        measure=Society(at_end(name), by_part=False, reads="ticks"),
         needs=(name,),
         cases=cases,
     )
@@ -166,7 +166,7 @@ _OF_CONSUMPTION = (
         better="lower",
         meaning="How unequally choices fell on the items, as a Gini coefficient.",
         phrase="The Gini coefficient of choices over items was {}",
-        measure=Society(consumption.concentration),
+        measure=Society(consumption.concentration, reads="every turn"),
         cases=Cases(
             f"choice = {top_item('choice', 'count(*)')}",
             "tick, turn",
@@ -200,7 +200,7 @@ _OF_CONSUMPTION = (
         better="lower",
         meaning="How far choices fell on few items, as a Herfindahl index: 1 over so many equal ones.",
         phrase="The Herfindahl index of choices over items was {}",
-        measure=Society(consumption.herfindahl_of_choices),
+        measure=Society(consumption.herfindahl_of_choices, reads="every turn"),
         plain="Herfindahl index",
     ),
     Metric(
@@ -209,7 +209,7 @@ _OF_CONSUMPTION = (
         better="lower",
         meaning="The share of choices that fell on the 1 % of items that were taken most.",
         phrase="{} choices fell on the 1 % of items taken most",
-        measure=Society(consumption.top_share_of_choices),
+        measure=Society(consumption.top_share_of_choices, reads="every turn"),
         plain="share of the top 1 % of items",
     ),
 )
@@ -257,7 +257,7 @@ def _of(metric: Metric, column: str) -> Metric:
         name=f"{metric.name}:{column}",
         meaning=_told_of(metric.meaning, column),
         phrase=_told_of(metric.phrase, column),
-        measure=Society(at_end(kept), by_part=False),
+        measure=Society(at_end(kept), by_part=False, reads="ticks"),
         needs=(kept,),
     )
 
@@ -274,7 +274,7 @@ def _early_warning(name: str, column: str) -> Metric:
         better="lower",
         meaning=f"Whether {column} slowed down as if about to tip: variance and autocorrelation rising.",
         phrase=f"The early warning of {column} (Kendall's τ, variance and autocorrelation) was {{}}",
-        measure=Society(warning_of(column), by_part=False),
+        measure=Society(warning_of(column), by_part=False, reads="ticks"),
         needs=(column,),
         plain=f"early warning of {column.replace('_', ' ')}",
     )

@@ -53,7 +53,7 @@ _ALL = (
         better="higher",
         meaning="The share of sessions that ended with the goal met.",
         phrase="{} sessions ended with the goal met",
-        measure=Ratio("\"end\" = 'goal_met'", JUDGED),
+        measure=Ratio.of_sessions("\"end\" = 'goal_met'", JUDGED),
         cases=Cases(
             f"{JUDGED} AND \"end\" <> 'goal_met'",
             "satisfaction, turn DESC",
@@ -66,7 +66,7 @@ _ALL = (
         better="higher",
         meaning="The share of answers of which the person took something.",
         phrase="{} answers were accepted",
-        measure=Ratio("choice >= 0", ANSWERED),
+        measure=Ratio("choice >= 0", ANSWERED, sessions=("accepted", "answers")),
         cases=Cases(
             f"{ANSWERED} AND choice < 0",
             "CASE WHEN isfinite(regret) THEN regret ELSE 0 END DESC",
@@ -79,7 +79,7 @@ _ALL = (
         better="lower",
         meaning="How much true utility the person lost, on average, by the answer instead of the best item.",
         phrase="The mean regret of an answer was {}",
-        measure=Ratio("regret", "isfinite(regret)"),
+        measure=Ratio.of_column("regret"),
         cases=Cases("isfinite(regret) AND regret > 0", "regret DESC", f"was offered {{action}}, {BETTER}"),
     ),
     Metric(
@@ -88,7 +88,7 @@ _ALL = (
         better="higher",
         meaning="The share of answers that were right by the ground truth.",
         phrase="{} answers were right",
-        measure=Ratio('"right" = 1', '"right" >= 0'),
+        measure=Ratio('"right" = 1', '"right" >= 0', sessions=('"right"', "judged")),
         cases=Cases(
             '"right" = 0',
             "CASE WHEN isfinite(regret) THEN regret ELSE 0 END DESC",
@@ -101,7 +101,7 @@ _ALL = (
         better="higher",
         meaning="How satisfied people were at the end of a session, 0 to 1, on average.",
         phrase="The mean satisfaction at the end of a session was {}",
-        measure=Ratio("satisfaction", f"{JUDGED} AND isfinite(satisfaction)"),
+        measure=Ratio.of_sessions("satisfaction", f"{JUDGED} AND isfinite(satisfaction)"),
         cases=Cases(JUDGED, "satisfaction, turn DESC", "ended with satisfaction {satisfaction:.2f} ({end})"),
     ),
     Metric(
@@ -110,7 +110,7 @@ _ALL = (
         better="lower",
         meaning="The share of sessions that the person gave up out of impatience or after a setback.",
         phrase="{} sessions were given up",
-        measure=Ratio("\"end\" = 'abandoned'", JUDGED),
+        measure=Ratio.of_sessions("\"end\" = 'abandoned'", JUDGED),
         cases=Cases(
             "\"end\" = 'abandoned'",
             "satisfaction, turn DESC",
@@ -123,7 +123,7 @@ _ALL = (
         better="lower",
         meaning="How many turns it took, on average, in sessions that met the goal.",
         phrase="Sessions that met the goal took {} on average",
-        measure=Ratio("turn + 1", "\"end\" = 'goal_met'"),
+        measure=Ratio.of_sessions("turn + 1", "\"end\" = 'goal_met'"),
         cases=Cases("\"end\" = 'goal_met'", "turn DESC, satisfaction", "met the goal only at turn {turn}"),
     ),
     _latency(50),
@@ -161,7 +161,7 @@ _ALL = (
         better="lower",
         meaning="The share of calls that the model itself failed to answer; injected faults are left out.",
         phrase="{} calls failed through the model",
-        measure=Ratio("fault <> 'none'", MODELS),
+        measure=Ratio("fault <> 'none'", MODELS, sessions=("failed", "calls")),
         cases=Cases(f"{MODELS} AND fault <> 'none'", "tick, turn", "got no answer ({fault})"),
     ),
     Metric(
@@ -170,7 +170,7 @@ _ALL = (
         better="lower",
         meaning="The share of calls that brought no answer for any reason, injected faults included.",
         phrase="{} calls brought no answer",
-        measure=Ratio("fault <> 'none'"),
+        measure=Ratio("fault <> 'none'", sessions=("faults", "turn + 1")),
         cases=Cases("fault <> 'none'", "tick, turn", "got no answer ({fault})"),
     ),
     Metric(
@@ -179,7 +179,7 @@ _ALL = (
         better="lower",
         meaning="The harm done to the person in a turn, on average, in the world's own unit.",
         phrase="The mean harm of a turn was {}",
-        measure=Ratio("harm", "isfinite(harm)"),
+        measure=Ratio.of_column("harm"),
         cases=Cases(
             "isfinite(harm) AND harm > 0", "harm DESC", "was harmed by {harm:.3g} when offered {action}"
         ),
@@ -191,7 +191,7 @@ _ALL = (
         better="higher",
         meaning="What the operator gained in a turn, on average, in the world's own unit.",
         phrase="The mean reward of a turn was {}",
-        measure=Ratio("reward", "isfinite(reward)"),
+        measure=Ratio.of_column("reward"),
         cases=Cases("isfinite(reward)", "reward", "brought a reward of {reward:.3g} with {action}"),
     ),
     *lives.METRICS,

@@ -43,7 +43,7 @@ METRICS = (
         better="higher",
         meaning="How many sessions a person opened in a tick, on average, while he or she was here.",
         phrase="People opened {} sessions a tick on average",
-        measure=Ratio("1", "\"end\" <> 'none'", per="tick"),
+        measure=Ratio.of_sessions("1", "\"end\" <> 'none'", per="tick"),
         cases=LEFT_LATER,
     ),
     Metric(
@@ -76,7 +76,7 @@ METRICS = (
         better="higher",
         meaning="How many people were here in the last tick for each who was here in the first.",
         phrase="The society was {} times as large in the last tick as in the first",
-        measure=Society(growth, by_part=False),
+        measure=Society(growth, by_part=False, reads="ticks"),
         needs=("here",),
     ),
 )

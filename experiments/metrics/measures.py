@@ -33,11 +33,13 @@ from rehearse.experiments.metrics.base import (
     Ratio,
     Readable,
     Resource,
+    Society,
     quoted,
     turns_of,
 )
 from rehearse.experiments.metrics.known import METRICS
 from rehearse.experiments.metrics.society import ticks_of
+from rehearse.record.scope import Scope
 
 Ints = NDArray[np.int64]
 WOODRUFF = 2.0
@@ -73,6 +75,11 @@ class Measures:
         self._more = tuple(m for m in ratios if isinstance(m.measure, Ratio) and m.name not in METRICS)
 
     @cached_property
+    def scope(self) -> Scope:
+        """Return what was kept of the turns."""
+        return Scope.in_manifest(self.record.manifest)
+
+    @cached_property
     def unit(self) -> Unit:
         """Return what is independent here: users where nothing couples them, else replicas."""
         return "replicas" if self.record.manifest.get("coupled", True) else "users"
@@ -90,9 +97,10 @@ class Measures:
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """Return the columns of turns and ticks."""
-        turns = self.record.query("SELECT * FROM turns LIMIT 0")
-        return frozenset(turns) | frozenset(self.record.query("SELECT * FROM ticks LIMIT 0"))
+        """Return the columns of turns (or those summed by session) and of ticks."""
+        kept = self.record.query(f"SELECT * FROM {self.scope.view} LIMIT 0")
+        turns = frozenset(name.removesuffix("_sum") for name in kept)
+        return turns | frozenset(self.record.query("SELECT * FROM ticks LIMIT 0"))
 
     @cached_property
     def comes_and_goes(self) -> bool:
@@ -107,10 +115,32 @@ class Measures:
         return tuple(sorted(present, key=lambda n: (order.index(n) if n in order else len(order), n)))
 
     def people(self, part: Part | None = None) -> int:
-        """Return how many people ever were here, over all replicas."""
+        """Return how many people ever were here, over all replicas, of those of whom something is kept."""
         here = "ticks_here > 0" if self.comes_and_goes else "true"
         where = here if part is None else f'{here} AND "{part.kind}" = {quoted(part.name)}'
-        return int(self.record.query(f"SELECT count(*) AS n FROM users WHERE {where}").numbers("n")[0])
+        found = self.record.query(f"SELECT count(*) AS n FROM {self._people} WHERE {where}")
+        return int(found.numbers("n")[0])
+
+    @property
+    def _people(self) -> str:
+        """Return the SQL source of those of whom something is kept."""
+        return "(SELECT * FROM users WHERE recorded)" if self.scope.kind == "sample" else "users"
+
+    def sampled(self, metric: Metric) -> bool:
+        """Return whether a metric is read off a sample of the people."""
+        measure = metric.measure
+        off_turns = not isinstance(measure, Resource) and getattr(measure, "reads", "turns") != "ticks"
+        return self.scope.kind == "sample" and off_turns
+
+    def kept(self, metric: Metric) -> bool:
+        """Return whether what the metric is read off was kept of this run."""
+        measure = metric.measure.of.measure if isinstance(metric.measure, Gap) else metric.measure
+        if self.scope.kind == "all" or isinstance(measure, Resource | Lives):
+            return True
+        if isinstance(measure, Society) and measure.reads != "turns":
+            return measure.reads == "ticks"
+        by_session = isinstance(measure, Ratio) and measure.sessions is not None
+        return self.scope.kind == "sample" or (self.scope.kind == "sessions" and by_session)
 
     def applies(self, metric: Metric) -> bool:
         """Return whether the record holds what the metric needs."""
@@ -119,7 +149,7 @@ class Measures:
             return self._resource(measure) is not None
         if isinstance(metric.measure, Gap) and len(self.names("group")) < 2:
             return False
-        return not self.empty and self.columns.issuperset(metric.needs)
+        return not self.empty and self.kept(metric) and self.columns.issuperset(metric.needs)
 
     def interval(self, metric: Metric, confidence: float, part: Part | None = None) -> Interval:
         """Return a metric's estimate and bounds; NaN where there is nothing, or too little, to go by."""
@@ -153,26 +183,42 @@ class Measures:
 
     @cached_property
     def _ratios(self) -> dict[str, tuple[int, Ratio | Lives]]:
-        known = [m for m in (*METRICS.values(), *self._more) if self.columns.issuperset(m.needs)]
-        measures = [(m.name, m.measure) for m in known if isinstance(m.measure, Ratio | Lives)]
+        known = (*METRICS.values(), *self._more)
+        there = (m for m in known if self.columns.issuperset(m.needs) and self.kept(m))
+        measures = [(m.name, m.measure) for m in there if isinstance(m.measure, Ratio | Lives)]
         return {name: (i, measure) for i, (name, measure) in enumerate(measures)}
 
     @cached_property
     def _tally(self) -> Columns:
-        ratios = list(self._ratios.values())
-        there = "u.ticks_here" if self.comes_and_goes else str(ticks_of(self.record))
-        summed = ", ".join(_sums(i, r) for i, r in ratios if isinstance(r, Ratio))
-        filled = ", ".join(_filled(i, r, there) for i, r in ratios)
-        everybody = f"""WITH person AS (
-          SELECT t.replica, t."user", {summed} FROM turns t GROUP BY ALL),
-        everybody AS (SELECT u.replica, u."user", {self._code("group")}, {self._code("segment")}, {filled}
-          FROM users u LEFT JOIN person p ON p.replica = u.replica AND p."user" = u."user")"""
+        everybody = self._everybody
         if self.unit == "users":
             return self.record.query(f'{everybody} SELECT * FROM everybody ORDER BY replica, "user"')
-        cells = ", ".join(_cell(i) for i, _ in ratios)
+        cells = ", ".join(_cell(i) for i, _ in self._ratios.values())
         return self.record.query(
             f'{everybody} SELECT replica, "group", segment, {cells} FROM everybody GROUP BY ALL ORDER BY ALL'
         )
+
+    @cached_property
+    def _by_person(self) -> Columns:
+        """Return the sums of each person of a sample, over the replicas, by group and segment."""
+        cells = ", ".join(_cell(i) for i, _ in self._ratios.values())
+        summed = f'SELECT "user", "group", segment, {cells} FROM everybody GROUP BY ALL ORDER BY ALL'
+        return self.record.query(f"{self._everybody} {summed}")
+
+    @cached_property
+    def _everybody(self) -> str:
+        """Return SQL for one row a person and replica, with the sums of all ratios."""
+        ratios = list(self._ratios.values())
+        there = "u.ticks_here" if self.comes_and_goes else str(ticks_of(self.record))
+        of_sessions = self.scope.view == "sessions"
+        summed = "".join(
+            _sums(i, *r.sums(of_sessions=of_sessions)) for i, r in ratios if isinstance(r, Ratio)
+        )
+        filled = ", ".join(_filled(i, r, there) for i, r in ratios)
+        return f"""WITH person AS (
+          SELECT t.replica, t."user"{summed} FROM {self.scope.view} t GROUP BY ALL),
+        everybody AS (SELECT u.replica, u."user", {self._code("group")}, {self._code("segment")}, {filled}
+          FROM {self._people} u LEFT JOIN person p ON p.replica = u.replica AND p."user" = u."user")"""
 
     def _code(self, kind: Literal["group", "segment"]) -> str:
         listed = ", ".join(quoted(name) for name in self.names(kind))
@@ -180,21 +226,39 @@ class Measures:
 
     def _ratio(self, metric: Metric, part: Part | None) -> Sample:
         tally, (i, _) = self._tally, self._ratios[metric.name]
-        here = np.ones(tally.length, dtype=np.bool_)
-        if part is not None:
-            names = self.names(part.kind)
-            here = tally[part.kind] == (names.index(part.name) if part.name in names else -1)
+        here = self._within(tally, part)
         over = np.where(here, tally.numbers(f"over_{i}"), 0.0)
         under = np.where(here, tally.numbers(f"under_{i}"), 0.0)
         if self.unit == "users":
             counts = _counts((under > 0).sum(), (over > 0).sum(), (over < under).sum())
             return replace(linearised(over, under), bounded=metric.bounded, counts=counts)
         counted = (tally.numbers(f"{name}_{i}")[here].sum() for name in ("people", "events", "misses"))
-        return Sample.of_replicas(
+        found = Sample.of_replicas(
             _divided(self._by_replica(over), self._by_replica(under)),
             bounded=metric.bounded,
             counts=_counts(*counted),
         )
+        return replace(found, chosen=self._chosen(i, part)) if self.scope.kind == "sample" else found
+
+    def _chosen(self, i: int, part: Part | None) -> Floats:
+        """Return pseudo-values of a sample's people, for the error of having chosen them.
+
+        They are shrunk by √(1 − share), the correction for a finite population of Cochran (1977, §2.6).
+        """
+        people = self._by_person
+        here = self._within(people, part)
+        _, place = np.unique(people["user"], return_inverse=True)
+        over, under = (
+            np.bincount(place, np.where(here, people.numbers(f"{name}_{i}"), 0.0)).astype(np.float64)
+            for name in ("over", "under")
+        )
+        return linearised(over, under).values * math.sqrt(1.0 - self.scope.share)
+
+    def _within(self, tally: Columns, part: Part | None) -> NDArray[np.bool_]:
+        if part is None:
+            return np.ones(tally.length, dtype=np.bool_)
+        names = self.names(part.kind)
+        return np.asarray(tally[part.kind] == (names.index(part.name) if part.name in names else -1))
 
     def _by_replica(self, values: Floats) -> Floats:
         place = np.searchsorted(self.replicas, self._tally["replica"])
@@ -230,7 +294,7 @@ class Measures:
         found = self.record.query(
             f"""WITH person AS (SELECT t.replica, t."user", count(*) AS n,
               count(*) FILTER ({measure.column} <= {limit}) AS below FROM {known} GROUP BY ALL)
-            SELECT coalesce(p.n, 0) AS n, coalesce(p.below, 0) AS below FROM users u
+            SELECT coalesce(p.n, 0) AS n, coalesce(p.below, 0) AS below FROM {self._people} u
             LEFT JOIN person p ON p.replica = u.replica AND p."user" = u."user"
             ORDER BY u.replica, u."user\""""
         )
@@ -265,27 +329,23 @@ def series(record: Readable, metrics: Sequence[Metric], part: Part | None = None
 
     A tick without anything to count has NaN. Raises TypeError for a metric that is no mean over turns.
     """
-    asked = []
+    asked, scope = [], Scope.in_manifest(record.manifest)
     for metric in metrics:
         if not isinstance(metric.measure, Ratio) or metric.measure.per != "turn":
             message = f"{metric.name} is no mean over turns"
             raise TypeError(message)
-        value, where = metric.measure.value, metric.measure.where
-        asked.append(
-            f'avg(CAST({value} AS DOUBLE)) FILTER ({where}) AS "{metric.name}", '
-            f'count(*) FILTER ({where}) AS "{metric.name}_n"'
-        )
-    selected = ", ".join(asked)
-    return record.query(f"SELECT replica, tick, {selected} FROM {turns_of(part)} GROUP BY ALL ORDER BY ALL")
+        over, under = metric.measure.sums(of_sessions=scope.view == "sessions")
+        asked.append(f'{over} / nullif({under}, 0) AS "{metric.name}", {under} AS "{metric.name}_n"')
+    source = turns_of(part, scope.view)
+    return record.query(f"SELECT replica, tick, {', '.join(asked)} FROM {source} GROUP BY ALL ORDER BY ALL")
 
 
 def _known(measure: Quantile, part: Part | None) -> str:
     return f"{turns_of(part)} WHERE isfinite({measure.column})"
 
 
-def _sums(i: int, ratio: Ratio) -> str:
-    over = f"sum(CAST({ratio.value} AS DOUBLE)) FILTER ({ratio.where}) AS over_{i}"
-    return f"{over}, count(*) FILTER ({ratio.where}) AS under_{i}"
+def _sums(i: int, over: str, under: str) -> str:
+    return f", {over} AS over_{i}, {under} AS under_{i}"
 
 
 def _filled(i: int, measure: Ratio | Lives, there: str) -> str:

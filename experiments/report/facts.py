@@ -76,6 +76,8 @@ class Overall:
     first_tick: int
     last_tick: int
     failures: int
+    kept: int
+    """Turns that were kept, and can be drawn."""
 
 
 def rows(table: Columns) -> list[Row]:
@@ -101,6 +103,9 @@ def overall(record: RunRecord) -> Overall:
     counted = f"SELECT count(*) FILTER ({there}) AS people, count(DISTINCT replica) AS replicas FROM users"
     people = rows(record.query(counted))[0]
     ticks = rows(record.query("SELECT min(tick) AS first_tick, max(tick) AS last_tick FROM ticks"))[0]
+    turns |= {"kept": turns["turns"]}
+    if record.scope.kind != "all":
+        turns |= rows(record.query("SELECT sum(turns) AS turns, sum(sessions) AS sessions FROM ticks"))[0]
     return Overall(**{name: int(n or 0) for name, n in (turns | people | ticks).items()})
 
 

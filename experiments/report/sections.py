@@ -22,7 +22,7 @@ from rehearse.experiments.report import (
 )
 from rehearse.experiments.report.facts import Overall, Row
 from rehearse.experiments.report.parts import EVERYBODY
-from rehearse.experiments.sentences import amount
+from rehearse.experiments.sentences import amount, in_sample
 
 if TYPE_CHECKING:
     from rehearse.record.reading import RunRecord
@@ -92,7 +92,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "answers": _answers(record, items, figures),
         "latency": _latency(record, figures),
         "troubles": _troubles(record),
-        "journeys": _journeys(record) if whole.sessions else None,
+        "journeys": _journeys(record) if whole.kept else None,
         "emerged": emergence.section(record, figures.add, facts.bucket_size(whole), marks),
         "society": society.section(record, figures.add),
         "assumptions": record.scenario.assumptions,
@@ -130,7 +130,7 @@ def _head(record: RunRecord, whole: Overall) -> Section:
             f"{words.plural(whole.people, 'simulated person', 'simulated people')} in {replicas} met "
             "the model in "
             f"{words.plural(whole.sessions, 'session')} of {words.plural(whole.turns, 'turn')} "
-            f"over {words.plural(ticks, unit)}."
+            f"over {words.plural(ticks, unit)}.{_kept(record)}"
         ),
     }
 
@@ -140,7 +140,20 @@ def _numbers(whole: Overall, everybody: parts.Line) -> list[tuple[str, str, str]
         (amount(everybody.found[name].estimate, METRICS[name].scale), METRICS[name].title, note)
         for name, note in NUMBERS.items()
     ]
-    return [*means, (words.whole(whole.failures), "failed answers", f"of {words.whole(whole.turns)}")]
+    if not whole.kept:
+        return means
+    return [*means, (words.whole(whole.failures), "failed answers", f"of {words.whole(whole.kept)}")]
+
+
+def _kept(record: RunRecord) -> str:
+    """Say what was not kept, and so is not on this page."""
+    said = {
+        "all": "",
+        "sample": f" What follows is of {in_sample(record.scope)}, whose turns were kept.",
+        "sessions": " One row a session was kept: what needs every turn is not on this page.",
+        "none": " None of the turns were kept: what needs them is not on this page.",
+    }
+    return said[record.scope.kind]
 
 
 def _marks(record: RunRecord) -> Section:
@@ -185,7 +198,8 @@ def _time(
     record: RunRecord, whole: Overall, items: Sequence[tuple[int, str]], marks: Section, figures: Figures
 ) -> Section:
     step, unit = facts.bucket_size(whole), record.scenario.time.unit
-    series = facts.over_time(record, tuple(TRENDS), step) if whole.turns else {}
+    drawn = whole.turns and record.scope.kind != "none"
+    series = facts.over_time(record, tuple(TRENDS), step) if drawn else {}
     panels = []
     for name, found in series.items():
         here = [m for m in marks["list"] if m.get("series", name) == name]

@@ -24,6 +24,7 @@ from rehearse.experiments.shards.deal import Deal
 from rehearse.experiments.shards.states import LINKS, State, own_part
 from rehearse.experiments.society import SAMPLE_USERS
 from rehearse.record.digest import Links
+from rehearse.record.reading import RunRecord
 
 BEGIN, STATE, PARTS = "begin", "state", "parts"
 """Answers to a shard: verbs, and what the shards told one another."""
@@ -97,7 +98,8 @@ class Shard:
     def begin(self, start: Start) -> None:
         """Stand at the start of a tick; parts that this shard wrote of later ticks go."""
         if start.path is not None:
-            self.folder = RunFolder(start.path, shard=f"-shard{self.task.shard}")
+            scope = RunRecord(start.path, finished=False).scope
+            self.folder = RunFolder(start.path, scope, shard=f"-shard{self.task.shard}")
             self.folder.forget(start.tick)
         if start.state is not None:
             self.recorder.links = np.array(start.state[LINKS], dtype=np.uint8)

@@ -10,12 +10,14 @@ from typing import Any
 from rehearse.columns import Columns
 from rehearse.errors import NotFoundError, OutputError
 from rehearse.record.recorder import KINDS
+from rehearse.record.scope import Scope
 from rehearse.scenario.model import Scenario
 from rehearse.tables import Filled, View, query
 
 MANIFEST = "manifest.json"
 SCENARIO = "scenario.yaml"
 TURNS = "turns"
+SESSIONS = "sessions"
 USERS = "users.parquet"
 TICKS = "ticks.parquet"
 TIES = "ties.parquet"
@@ -66,6 +68,11 @@ class RunRecord:
             problem = f"{str(path)!r} could not be read: {error.strerror}."
             raise OutputError(problem, "Run the scenario again.") from error
 
+    @cached_property
+    def scope(self) -> Scope:
+        """Return what was kept of the turns."""
+        return Scope.in_manifest(self.manifest)
+
     @property
     def items(self) -> tuple[str, ...]:
         """Return the names of the items, by id."""
@@ -77,8 +84,13 @@ class RunRecord:
         return tuple(self.manifest["groups"])
 
     def query(self, sql: str) -> Columns:
-        """Run a SELECT over the views turns, users, ticks (and ties, where people know each other)."""
+        """Run a SELECT over the views turns, users, ticks (and ties, where people know each other).
+
+        There is a view sessions where a row a session was kept instead of the turns.
+        """
         views: dict[str, View] = {"turns": Filled(f"{self.folder}/{TURNS}/*.parquet", self._not_recorded)}
+        if (self.folder / SESSIONS).is_dir():
+            views["sessions"] = f"{self.folder}/{SESSIONS}/*.parquet"
         for name, file in (("users", USERS), ("ticks", TICKS), ("ties", TIES)):
             if (self.folder / file).is_file():
                 views[name] = str(self.folder / file)
