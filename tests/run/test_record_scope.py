@@ -56,7 +56,7 @@ def test_a_replay_finds_a_changed_row(runs, kept, tmp_path):
     part = min((copy / RunRecord(copy).scope.view).glob("*.parquet"))
     rows = dict(query("SELECT * FROM t", t=part))
     rows["satisfaction"] = np.where(np.arange(len(rows["turn"])) == 7, 0.123, rows["satisfaction"])
-    write_table(part, Columns({n: a.astype("f4") if a.dtype == "f8" else a for n, a in rows.items()}))
+    write_table(part, Columns(rows))
     found = replay(copy)
     assert not found.same
     assert found.difference is not None
