@@ -189,7 +189,7 @@ class Goals:
         return np.asarray(column.reshape(-1).take(rows * column.shape[1]))
 
     def _lacking(self, rows: Rows, kind: int) -> Rows:
-        """Return who lives, does not have this goal, and has room for it."""
+        """Return who is here, does not have this goal, and has room for it."""
         held = raw(self.columns, "goal_kind").take(rows, axis=0)
         room = (held[:, -1] == NOTHING) & raw(self.columns, "alive").take(rows)
         lacks: Flags = room & (held != kind).all(axis=1)

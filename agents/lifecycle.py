@@ -205,6 +205,13 @@ def told(columns: Columns, tick: int) -> dict[str, Array]:
     return found
 
 
+def ever_here(columns: Columns) -> Flags:
+    """Return who was here in some tick that is over; where nobody comes or goes that is everybody."""
+    if "ticks_here" not in columns:
+        return np.ones(columns.length, dtype=np.bool_)
+    return np.asarray(raw(columns, "ticks_here") > 0)
+
+
 def comes_and_goes(people: People) -> bool:
     """Tell whether anybody comes or leaves after the start."""
     return not (people.arrivals is None and people.churn is None and people.returns is None)

@@ -16,6 +16,7 @@ import numpy as np
 from rehearse.agents.blocks import raw
 from rehearse.agents.emergence import adoption, mixing, opinions
 from rehearse.agents.emergence.mixing import assortativity
+from rehearse.agents.lifecycle import ever_here
 from rehearse.agents.ties import Ties
 from rehearse.columns import Columns
 from rehearse.contract import Flags
@@ -44,7 +45,8 @@ def begin(asked: Emergence, columns: Columns, ties: Ties | None) -> None:
     """Check what is asked for, and give people the columns that it needs."""
     check(asked, columns, ties)
     if "cascades" in asked.measures:
-        columns["adopted_after"] = np.where(columns["adopted"], 0, adoption.NEVER).astype(np.int32)
+        began = raw(columns, "adopted") & raw(columns, "alive")
+        columns["adopted_after"] = np.where(began, 0, adoption.NEVER).astype(np.int32)
         columns["adopted_from"] = np.full(columns.length, adoption.NOBODY, dtype=np.int64)
 
 
@@ -53,7 +55,7 @@ def note_adoptions(asked: Emergence, columns: Columns, ties: Ties | None, tick: 
     if ties is None or "cascades" not in asked.measures:
         return
     after = raw(columns, "adopted_after")
-    fresh = np.flatnonzero(raw(columns, "adopted") & (after == adoption.NEVER))
+    fresh = np.flatnonzero(raw(columns, "adopted") & (after == adoption.NEVER) & ever_here(columns))
     after[fresh] = tick + 1
     source = adoption.credit(after, ties, fresh)
     led = source != adoption.NOBODY

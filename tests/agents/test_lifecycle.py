@@ -285,6 +285,19 @@ def test_silencing_keeps_exactly_the_ties_among_those_here(pairs, flags):
     assert listed(found) == [(a, b, w) for a, b, w in listed(ties) if present[a] and present[b]]
 
 
+def test_nobody_is_part_of_a_cascade_before_being_here():
+    """Who comes having adopted begins a cascade, or belongs to a friend's, only from the arrival on."""
+    society = {
+        "graph": {"kind": "karate"},
+        "influences": [{"what": "adoption", "share": 1.0}],
+        "emergence": {"measures": ["cascades"]},
+    }
+    traits = {"trust": 1.0, "adopted": 1.0}
+    crowd = crowd_of(34, arrivals={"start": 10, "steady": 2}, society=society, traits=traits)
+    for tick, count in enumerate(pass_time(crowd, 5)):
+        assert count["cascades"][0] * count["cascade_size"][0] == pytest.approx(10 + 2 * tick)
+
+
 def test_who_arrives_has_an_untouched_mind():
     """Who comes in tick 9 has what people have at the start, with goals that begin then."""
     goal = {"name": "use", "rate": 0.0, "at_start": 1.0, "deadline": 4}
