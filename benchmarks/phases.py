@@ -45,7 +45,7 @@ class Stopwatch:
         return measured
 
 
-def run(scenario: Any, policy: str | None = None) -> dict[str, float]:
+def run(scenario: Any, policy: str | None = None, tile: int | None = None) -> dict[str, float]:
     """Run a scenario and return nanoseconds a user turn by step."""
     from rehearse.experiments import running
 
@@ -63,7 +63,7 @@ def run(scenario: Any, policy: str | None = None) -> dict[str, float]:
         whole["process"] = time.process_time() - process
 
     with tempfile.TemporaryDirectory() as folder, patch.object(running.Production, "play", watched):
-        turns = running.run(scenario, policy=policy, out=Path(folder) / "run").user_turns
+        turns = running.run(scenario, policy=policy, out=Path(folder) / "run", tile=tile).user_turns
     spent = watch.spent | {"kernel and rest": whole["thread"] - sum(watch.spent.values())}
     spent |= {"other threads": whole["process"] - whole["thread"], "whole": whole["process"]}
     return {step: round(seconds / turns * 1e9, 1) for step, seconds in spent.items()}

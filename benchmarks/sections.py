@@ -80,13 +80,13 @@ def workload(sizes: Sizes) -> Found:
 def _workload(sizes: Sizes, seen: Path) -> Found:
     arms = {
         "bare linear": _bare("linear", sizes, seen),
-        "linear 100k": _ours("linear", sizes.middle, sizes.ticks),
+        "linear 100k": _ours("linear", sizes.middle, 2 * sizes.ticks),
         "bare cheap": _bare("cheap", sizes, seen),
         "cheap 100k": _ours("cheap", sizes.middle, 2 * sizes.ticks),
         "mesa cheap": _mesa("cheap", sizes),
         "mesa linear": _mesa("linear", sizes),
         "linear 1m": _ours("linear", sizes.large, sizes.ticks),
-        "linear 100k, all columns": _ours("linear", sizes.middle, sizes.ticks, "all"),
+        "linear 100k, all columns": _ours("linear", sizes.middle, 2 * sizes.ticks, "all"),
         "cheap 100k, all columns": _ours("cheap", sizes.middle, 2 * sizes.ticks, "all"),
     }
     best = alternate(arms, sizes.repeats)
@@ -131,7 +131,7 @@ def memory(sizes: Sizes) -> Found:
 def phases(sizes: Sizes) -> Found:
     """Measure where the time of a run goes."""
     arms = {
-        f"{model}, {name}": ("--model", model, "--users", users, "--ticks", sizes.ticks)
+        f"{model}, {name}": ("--model", model, "--users", users, "--ticks", 2 * sizes.ticks)
         for model in ("linear", "cheap")
         for name, users in (("100k", sizes.middle),)
     }
@@ -143,7 +143,7 @@ def against_peers(sizes: Sizes, *, make: bool) -> Found:
     """Measure the peers and the engine in turn; whoever cannot be had is null."""
     arms: dict[str, Arm] = {
         "cheap, beside peers": _ours("cheap", sizes.middle, 2 * sizes.ticks),
-        "linear, beside peers": _ours("linear", sizes.middle, sizes.ticks),
+        "linear, beside peers": _ours("linear", sizes.middle, 2 * sizes.ticks),
     }
     quick = sizes is QUICK
     arms |= {peer.name: partial(peers.run, peer, make=make, quick=quick) for peer in peers.PEERS}

@@ -22,14 +22,20 @@ from unittest.mock import patch
 
 import phases
 
+TILE = 0
+"""The model is asked for all of a block at a time, which is sound for one whose answers do not depend on it."""
+MODELS = Path(__file__).with_name("w_models.py")
 LIVED = """
-    SELECT avg(satisfaction) AS satisfaction, avg(CAST(choice < 0 AS INT)) AS "nothing taken",
+    SELECT avg(satisfaction) AS satisfaction, avg(reward) FILTER (choice >= 0) AS outcome,
+        avg(CAST(choice < 0 AS INT)) AS "nothing taken",
         count(*) / count(*) FILTER (turn = 0) AS "turns a session"
     FROM turns
 """
 
 
-def ours(users: int, ticks: int, model: str = "linear", columns: str = "w") -> dict[str, Any]:
+def ours(
+    users: int, ticks: int, model: str = "linear", columns: str = "w", tile: int | None = TILE
+) -> dict[str, Any]:
     """Run W once: CPU from the first tick to the last turn in Parquet, and of making people and ties."""
     from rehearse.experiments import running
 
@@ -44,7 +50,7 @@ def ours(users: int, ticks: int, model: str = "linear", columns: str = "w") -> d
     scenario, before = _scenario(users, ticks, model, columns), _resident()
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder, patch.object(running.Production, "play", timed):
-        record = running.run(scenario, out=Path(folder) / "run").turns
+        record = running.run(scenario, out=Path(folder) / "run", tile=tile).turns
         spent = record.manifest["resources"]  # taken before the verdict and the report
         lived = record.query(LIVED)
     setup = began[0] - start
@@ -105,6 +111,7 @@ def main() -> int:
     parser.add_argument("--ticks", type=int, default=5)
     parser.add_argument("--model", choices=("linear", "cheap"), default="linear")
     parser.add_argument("--columns", choices=("w", "all"), default="w")
+    parser.add_argument("--tile", type=int, default=TILE, help="0: a block at a time; 256 is usual")
     parser.add_argument("--seat", action="store_true")
     parser.add_argument("--phases", action="store_true")
     parser.add_argument("--seen", type=Path, default=None, help="only write what the model sees here")
@@ -117,9 +124,9 @@ def main() -> int:
         return 0
     if asked.phases:
         scenario = _scenario(asked.users, asked.ticks, asked.model, asked.columns)
-        print(json.dumps(phases.run(scenario)))
+        print(json.dumps(phases.run(scenario, tile=asked.tile)))
         return 0
-    print(json.dumps(ours(asked.users, asked.ticks, asked.model, asked.columns)))
+    print(json.dumps(ours(asked.users, asked.ticks, asked.model, asked.columns, asked.tile)))
     return 0
 
 
@@ -138,9 +145,11 @@ def _ready(model: str) -> None:
 
 def _scenario(users: int, ticks: int, model: str, columns: str) -> Any:
     from rehearse.experiments.api import load
+    from rehearse.experiments.running import with_policy
 
-    settings: dict[str, Any] = {"policy.name": model} | ({"columns": None} if columns == "all" else {})
-    return load("workload", users=users, ticks=ticks, replicas=1, settings=settings)
+    settings = {"columns": None} if columns == "all" else {}
+    scenario = load("workload", users=users, ticks=ticks, replicas=1, settings=settings)
+    return with_policy(scenario, f"{MODELS}:{model.capitalize()}")
 
 
 def _resident() -> float:
