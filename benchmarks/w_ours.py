@@ -23,7 +23,7 @@ from unittest.mock import patch
 import phases
 
 TILE = 0
-"""The model is asked for all of a block at a time, which is sound for one whose answers do not depend on it."""
+"""The model is asked for all of a block at a time, sound where its answers do not depend on it."""
 MODELS = Path(__file__).with_name("w_models.py")
 LIVED = """
     SELECT avg(satisfaction) AS satisfaction, avg(reward) FILTER (choice >= 0) AS outcome,
@@ -123,6 +123,7 @@ def main() -> int:
         print(json.dumps(seat(asked.users)))
         return 0
     if asked.phases:
+        _ready(asked.model)
         scenario = _scenario(asked.users, asked.ticks, asked.model, asked.columns)
         print(json.dumps(phases.run(scenario, tile=asked.tile)))
         return 0
