@@ -261,6 +261,11 @@ class Crowd:
         found = measures.summary(self.columns, count, ties, self.people.society.emergence)
         return found | self._life.census(count) | self._circles.measures(self.columns)
 
+    @property
+    def words(self) -> dict[str, tuple[str, ...]]:
+        """Return what the codes in columns of social rules are called."""
+        return self._circles.words()
+
     def state(self) -> dict[str, Array]:
         """Return what must be kept to go on later besides the columns: ties that have changed."""
         return self._circles.state()

@@ -25,8 +25,8 @@ MOST_WRITTEN_OUT = 1 << 26
 class Everyone(Ties):
     """Complete graphs: `replicas` societies of `count` people each, who know all others of their own.
 
-    It answers what `Ties` answers. A rule that looks at single ties (`around`) takes time in the
-    square of `count`; `indptr` and `indices` are written out on demand, up to `MOST_WRITTEN_OUT`.
+    It answers what `Ties` answers; what looks at single ties (`around`, `indices`) writes them out, up to
+    `MOST_WRITTEN_OUT` of them.
     """
 
     __slots__ = ("count", "replicas", "rows")
@@ -63,10 +63,6 @@ class Everyone(Ties):
     @property
     def indices(self) -> Index:
         """Return all ties written out; raise ScenarioError where they are too many."""
-        ties = len(self) * (self.count - 1)
-        if ties > MOST_WRITTEN_OUT:
-            problem = f"a complete graph of {self.count:,} people has {ties:,} ties, too many to write out."
-            raise ScenarioError(problem, "Use fewer people, another graph, or a rule that only needs sums.")
         return self.around()[1]
 
     def neighbours(self, row: int) -> Index:
@@ -78,8 +74,12 @@ class Everyone(Ties):
         return Everyone(self.count, self.replicas, self.rows[rows])
 
     def around(self, rows: Rows | None = None) -> tuple[Rows, Rows, Floats | None]:
-        """Return the ties of some rows, each written out."""
+        """Return the ties of some rows, each written out; raise ScenarioError where they are too many."""
         some = self.rows if rows is None else self.rows.take(rows)
+        ties = len(some) * (self.count - 1)
+        if ties > MOST_WRITTEN_OUT:
+            problem = f"{ties:,} ties of a complete graph of {self.count:,} people are too many to write out."
+            raise ScenarioError(problem, "Use fewer people, another graph, or a rule that only needs sums.")
         owner = np.repeat(np.arange(len(some)), self.count - 1)
         friend = np.tile(np.arange(self.count - 1, dtype=np.int64), len(some))
         friend += friend >= np.repeat(some % self.count, self.count - 1)
@@ -124,8 +124,9 @@ class Everyone(Ties):
         return np.ones(len(rows))
 
     def slices(self) -> Iterator[slice]:
-        """Go over all rows in slices with about as many ties each."""
-        size = max(1, EDGES_AT_A_TIME // max(self.count - 1, 1))
+        """Go over all rows in slices."""
+        # Each slice sums up everybody anew: few large ones, but for small societies.
+        size = EDGES_AT_A_TIME
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))
 

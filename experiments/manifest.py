@@ -60,7 +60,8 @@ def inputs(scenario: Scenario, data: Path | None) -> dict[str, str]:
     paths = [
         data,
         Path(source.table) if source and source.table != "world" else None,
-        Path(scenario.people.society.graph.path) if scenario.people.society.graph.path else None,
+        *(Path(graph.path) for graph in scenario.people.society.graphs.values() if graph.path),
+        *(Path(rule.name.rpartition(":")[0]) for rule in scenario.people.society.rules if ":" in rule.name),
         Path(scenario.policy.name.split(":")[0]),
     ]
     return {str(p.resolve()): file_digest(p) for p in paths if p is not None and p.is_file()}

@@ -11,6 +11,8 @@ from rehearse.scenario.model import Scenario
 
 SAMPLE_USERS = 300
 SAMPLE_TIES = 2000
+MOST_LOOKED_AT = 10_000
+"""Friends of one person that are looked at."""
 
 
 def table_of_users(simulation: Simulation, scenario: Scenario) -> tuple[Columns, dict[str, tuple[str, ...]]]:
@@ -22,6 +24,7 @@ def table_of_users(simulation: Simulation, scenario: Scenario) -> tuple[Columns,
         table[f"taste_{attribute}"] = people["taste"][:, i]
     segments = ("base", *(s.name for s in scenario.people.segments))
     words = {"group": simulation.users.groups, "segment": segments} | lifecycle.WORDS
+    words |= getattr(simulation.users, "words", {})
     return Columns(table), {name: w for name, w in words.items() if name in table}
 
 
@@ -34,7 +37,7 @@ def sample_of_ties(simulation: Simulation) -> Columns | None:
     first = people["replica"][0]
     some = np.flatnonzero((people["replica"] == first) & people["alive"])[:SAMPLE_USERS].tolist()
     known = set(some)
-    pairs = [(row, int(friend)) for row in some for friend in ties.neighbours(row)]
+    pairs = [(row, friend) for row in some for friend in ties.neighbours(row)[:MOST_LOOKED_AT].tolist()]
     kept = [(a, b) for a, b in pairs if a < b and b in known][:SAMPLE_TIES]
     ends = np.array(kept, dtype=np.int64).reshape(-1, 2)
     return Columns(

@@ -82,6 +82,10 @@ class Circles:
         """Return what the rules measure."""
         return self._rules.measures(people)
 
+    def words(self) -> dict[str, tuple[str, ...]]:
+        """Return what the codes in the columns of the rules are called."""
+        return {name: words for rule in self._rules.rules for name, words in rule.codes.items()}
+
     def state(self) -> dict[str, Array]:
         """Return the ties that have changed since the start, as arrays."""
         return self._rules.state()

@@ -10,7 +10,7 @@ from rehearse.agents.everyone import Everyone
 from rehearse.agents.social.averaging import SUSCEPTIBILITY, as_numbers, towards, weight_of
 from rehearse.agents.social.meetings import Meeting, Met
 from rehearse.agents.social.rule import Moves, Rule, View
-from rehearse.agents.ties import Numbers, beside, sums_of
+from rehearse.agents.ties import EDGES_AT_A_TIME, Numbers, beside, sums_of
 from rehearse.columns import Rows
 from rehearse.exact import Floats, total
 from rehearse.scenario.base import Name, Positive, Share
@@ -48,6 +48,11 @@ class HegselmannKrause(Rule):
         values = view.numbers(self.column)
         if isinstance(view.ties, Everyone) and values.ndim == 1:
             among, mass = view.ties.within(values.astype(np.float64), self.reach)
+        elif isinstance(view.ties, Everyone):
+            size = max(1, EDGES_AT_A_TIME // view.ties.count)
+            parts = [slice(i, min(i + size, len(mine))) for i in range(0, len(mine), size)]
+            found = [self._among_friends(view.where(part), mine[part], values) for part in parts]
+            among, mass = (np.concatenate(side) for side in zip(*found, strict=True))
         else:
             among, mass = self._among_friends(view, mine, values)
         goal = among / beside(mass, among)

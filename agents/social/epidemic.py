@@ -51,6 +51,11 @@ class Contagion(Rule):
         """Return the same column."""
         return (self.column,)
 
+    @property
+    def codes(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the stages."""
+        return {self.column: tuple(self.words[name] for name in self.stages)}
+
     def begin(self, view: View) -> Moves:
         """Let some be infectious; stages that people have already may be letters or codes."""
         if view.has(self.column):

@@ -170,9 +170,20 @@ class _Neighbourhood:
     goal_names: tuple[str, ...] = ()
     world: Any = field(default_factory=lambda: SimpleNamespace(items=()))
 
+    @property
+    def cells(self) -> Any:
+        """Return the columns cell by cell."""
+        return self.people.cells
+
     def friends_of(self, row: int) -> Rows:
         """Return the rows of those whom the person in a row knows, ascending."""
         return self.ties.neighbours(row).astype(np.int64)
+
+    def handles(self, rows: Rows) -> list[User]:
+        """Return the handles of some people."""
+        from rehearse.agents.user import User
+
+        return [User.at(self, row) for row in rows.tolist()]  # type: ignore[arg-type]
 
 
 def adapt(function: Callable[..., Any], settings: Mapping[str, Any], layer: str | None) -> FunctionRule:

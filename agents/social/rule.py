@@ -157,6 +157,11 @@ class Rule(Strict):
         """Return the columns that the rule writes."""
         return ()
 
+    @property
+    def codes(self) -> dict[str, tuple[str, ...]]:
+        """Return what the codes 0, 1, … are called in those columns that hold codes."""
+        return {}
+
     def begin(self, view: View) -> Moves:
         """Return the columns that people need for it, as they are before the first tick; all rows at once."""
         del view

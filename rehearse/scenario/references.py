@@ -11,14 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from rehearse.errors import ScenarioError
-from rehearse.scenario.document import Node, Place
+from rehearse.scenario.document import Key, Node
 from rehearse.scenario.edit import put
 
-FILES = (("people", "source", "table"), ("people", "society", "graph", "path"), ("policy", "name"))
-"""Where a scenario may name a file."""
+EACH = "*"
+FILES = (
+    ("people", "source", "table"),
+    ("people", "society", "graph", "path"),
+    ("people", "society", "layers", EACH, "path"),
+    ("people", "society", "rules", EACH, "name"),
+    ("policy", "name"),
+)
+"""Where a scenario may name a file; `EACH` stands for every entry."""
 
 _MODEL_FILE = re.compile(r"^(?P<path>[^?]+\.(py|skops|pkl|pickle|joblib))(?P<rest>[:?].*)?$")
-_NOTHING = Node(None, Place(""))
 
 
 def with_files(tree: Node, folder: Path, *, confined: bool) -> Node:
@@ -28,33 +34,53 @@ def with_files(tree: Node, folder: Path, *, confined: bool) -> Node:
     those that a file names are left as they are.
     """
     for path in FILES:
-        node = tree
-        for key in path:
-            node = node.child(key) or _NOTHING
-        found = _file_in(path, node.value)
-        if not found or (node.place.written_in_a_file and not confined):
-            continue
-        file, rest = found
-        whole = f"{_inside(node, file, folder, confined=confined)}{rest}"
-        tree = put(tree, list(path), Node(whole, node.place))
+        for way, node in _named(tree, path):
+            found = _file_in(path, node.value)
+            if not found or (node.place.written_in_a_file and not confined):
+                continue
+            file, rest = found
+            whole = f"{_inside(node, file, folder, confined=confined)}{rest}"
+            tree = put(tree, way, Node(whole, node.place))
     return tree
+
+
+def _named(node: Node, path: tuple[str, ...]) -> list[tuple[list[str], Node]]:
+    """Return what stands at a path, with the way to it; several where entries of any name are meant."""
+    if not path:
+        return [([], node)]
+    first, *rest = path
+    keys: list[Key] = [first]
+    if first == EACH:
+        keys = list(node.value) if isinstance(node.value, dict) else []
+        keys = list(range(len(node.value))) if isinstance(node.value, list) else keys
+    found = [(key, child) for key in keys if (child := node.child(key)) is not None]
+    return [([str(key), *way], end) for key, child in found for way, end in _named(child, tuple(rest))]
 
 
 def without_folders(data: dict[str, Any]) -> None:
     """Shorten the files in plain data to their names, in place."""
-    for *way, last in FILES:
-        part = data
-        for key in way:
-            part = part.get(key) or {}
-        found = _file_in((*way, last), part.get(last))
-        if found:
-            part[last] = f"{Path(found[0]).name}{found[1]}"
+    for path in FILES:
+        for part, last in _parts([data], path):
+            found = _file_in(path, part.get(last))
+            if found:
+                part[last] = f"{Path(found[0]).name}{found[1]}"
+
+
+def _parts(parts: list[Any], path: tuple[str, ...]) -> list[tuple[dict[str, Any], str]]:
+    """Return the maps in which the last key of a path stands."""
+    *way, last = path
+    for key in way:
+        if key == EACH:
+            parts = [each for part in parts for each in (part.values() if isinstance(part, dict) else part)]
+        else:
+            parts = [part.get(key) or {} for part in parts]
+    return [(part, last) for part in parts]
 
 
 def _file_in(path: tuple[str, ...], value: object) -> tuple[str, str] | None:
     if not isinstance(value, str) or not value or value == "world":
         return None
-    if path[0] != "policy":
+    if path[-1] != "name":
         return value, ""
     match = _MODEL_FILE.match(value)
     return (match["path"], match["rest"] or "") if match else None
