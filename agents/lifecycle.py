@@ -23,6 +23,7 @@ import numpy as np
 
 from rehearse.agents import memory
 from rehearse.agents.blocks import raw
+from rehearse.agents.everyone import Everyone
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows
@@ -264,7 +265,9 @@ class Lifecycle:
         left = ~here & (raw(columns, "arrived") >= 0)
         pleased = np.float32(0.0 if people.arrivals is None else people.arrivals.satisfied)
         everybody = states(here, left, raw(columns, "satisfaction") >= pleased)
-        parts = [look(ties, rows, everybody) for rows in ties.parts()]
+        # Where all know all, what everybody sees is known at once.
+        whole = isinstance(ties, Everyone)
+        parts = [look(ties, rows, everybody) for rows in ([ties.everybody()] if whole else ties.parts())]
         self._around = Around.joined(parts)
 
     def decide(self, piece: slice, tick: int) -> None:

@@ -223,6 +223,21 @@ def test_growth_by_word_of_mouth_follows_bass():
     assert 0.5 * n < friends < 0.95 * n
 
 
+def test_where_all_know_all_growth_is_the_bass_model():
+    """The share of those here follows F' = F + (p + q·F)(1 − F) to within the chance of 4 × 900 people."""
+    p, q, n, societies = 0.03, 0.4, 900, 4
+    crowd = crowd_of(
+        n,
+        replicas=range(societies),
+        arrivals={"start": 0, "rate": p, "word_of_mouth": q},
+        society={"graph": {"kind": "complete"}},
+    )
+    share = 0.0
+    for count in pass_time(crowd, 12):
+        assert sum(count["here"]) / (n * societies) == pytest.approx(share, abs=0.035)
+        share += (p + q * share) * (1.0 - share)
+
+
 def test_only_the_satisfied_bring_friends():
     """Nobody comes on the word of people whose satisfaction lies below what is asked."""
     society = {"graph": {"kind": "karate"}}
