@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from rehearse.columns import Columns
+from rehearse.compiled import inlined
 from rehearse.exact import Floats
 
 CHUNK = 8192
@@ -48,6 +49,21 @@ def fold(parts: Floats) -> Floats:
             parts[half] = parts[count - 1]
         count -= half
     return np.asarray(parts[0])
+
+
+@inlined
+def fold_one(parts: Floats, count: int) -> float:
+    """Return the sum of the first numbers of one row in the same tree, for compiled loops; uses them up."""
+    left = count
+    while left > 1:
+        half = left // 2
+        for i in range(half):
+            parts[i] += parts[half + i]
+        if left > 2 * half:
+            parts[half] = parts[left - 1]
+        left -= half
+    whole: float = parts[0]
+    return whole
 
 
 def turned(rows: NDArray[Any], kind: DTypeLike = np.float64) -> NDArray[Any]:

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rehearse import exact
-from rehearse.agents.blocks import chunks, fold, tree_sum, turned
+from rehearse.agents.blocks import chunks, fold, fold_one, tree_sum, turned
+from rehearse.compiled import twin_of
 from rehearse.contract import NOTHING, Codes, Flags, Ints
 from rehearse.exact import Floats
 
@@ -37,15 +38,32 @@ def logit_probabilities(utilities: Floats, outside: ArrayLike, noise: ArrayLike 
 
 def logit_choice(utilities: Floats, outside: ArrayLike, noise: ArrayLike, uniform: Floats) -> Codes:
     """Return the place taken by each person, by inversion of one uniform number each."""
-    weights = _weights(utilities, outside, noise)
+    position = np.zeros(len(uniform), dtype=np.int8)
+    _pick(_weights(utilities, outside, noise), uniform, position)
+    return position
+
+
+def _pick_plainly(weights: Floats, uniform: Floats, position: Codes) -> None:
     target = uniform * tree_sum(weights)
     reached = np.zeros(len(target))
-    position = np.zeros(len(target), dtype=np.int8)
     for weight in weights[:-1]:
         reached += weight
         position += reached <= target
     position[position == len(weights) - 1] = NOTHING
-    return position
+
+
+@twin_of(_pick_plainly)
+def _pick(weights: Floats, uniform: Floats, position: Codes) -> None:
+    options = len(weights)
+    parts = np.empty(options)
+    for i in range(len(uniform)):
+        for option in range(options):
+            parts[option] = weights[option, i]
+        target, reached, place = uniform[i] * fold_one(parts, options), 0.0, 0
+        for option in range(options - 1):
+            reached += weights[option, i]
+            place += reached <= target
+        position[i] = NOTHING if place == options - 1 else place
 
 
 def take_chances(utilities: Floats, outside: ArrayLike, noise: ArrayLike = 1.0) -> Floats:
@@ -110,18 +128,35 @@ def worth(taste: NDArray[np.floating], attributes: NDArray[np.floating], places:
     `taste` is (n, d); `attributes` (m, d), or (n, m, d) where each person faces their own;
     `places` (k, n). The sum is that of `exact.total`. Empty places get some number.
     """
+    result = np.empty(places.shape)
+    weigh = _weigh if attributes.ndim == 2 else _weigh_plainly
+    weigh(taste, np.asarray(attributes, dtype=np.float64), places, result)
+    return result
+
+
+def _weigh_plainly(taste: NDArray[np.floating], attributes: Floats, places: Ints, result: Floats) -> None:
     size = attributes.shape[-1]
     table = np.ascontiguousarray(attributes.reshape(math.prod(attributes.shape[:-1]), size).T, np.float64)
     own = np.arange(places.shape[1]) * attributes.shape[1] if attributes.ndim == 3 else 0
     index = np.maximum(places, 0) + own
-    result = np.empty(places.shape)
     for piece in chunks(places.shape[1], max(1, GATHERED // max(size, 1))):
         weights = turned(taste[piece])
         for place, wanted in enumerate(index[:, piece]):
             products = table.take(wanted, axis=1)
             products *= weights
             result[place, piece] = fold(products)
-    return result
+
+
+@twin_of(_weigh_plainly)
+def _weigh(taste: NDArray[np.floating], attributes: Floats, places: Ints, result: Floats) -> None:
+    size = attributes.shape[1]
+    parts = np.empty(size)
+    for place in range(len(places)):
+        for i in range(places.shape[1]):
+            item = max(places[place, i], 0)
+            for d in range(size):
+                parts[d] = attributes[item, d] * taste[i, d]
+            result[place, i] = fold_one(parts, size)
 
 
 def possible(places: Ints, available: Flags | None) -> Flags:

@@ -14,16 +14,21 @@ With memory off nothing is kept and nothing here has an effect.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from rehearse import exact
-from rehearse.agents.blocks import fold, raw, turned
+from rehearse.agents.blocks import fold, fold_one, raw, turned
 from rehearse.columns import Columns, Rows
-from rehearse.contract import NOTHING, Flags, Ints
+from rehearse.compiled import twin_of
+from rehearse.contract import NOTHING, Codes, Flags, Ints
 from rehearse.exact import Floats
 
+Ring = NDArray[Any]
+"""One number a slot of memory, shape (n, k)."""
+RING = ("item", "value", "weight")
 BITTER = -0.1
 """From this sum of w · (e − .5) down, an item is remembered as having served badly."""
 
@@ -49,31 +54,82 @@ class Recalled:
 
 def recall(columns: Columns, rows: Rows, places: Ints, *, weight: float, boredom: float) -> Recalled:
     """Let people remember what they know of the items in places (p, n)."""
-    item = turned(raw(columns, "memory_item").take(rows, axis=0), np.int32)
-    same = item == places[:, None]
     effect = np.zeros(places.shape)
     bitter = np.zeros(len(rows), dtype=np.bool_)
+    item, value, fresh = (raw(columns, f"memory_{name}") for name in RING)
+    _recall(rows, places, item, value, fresh, weight, boredom, effect, bitter)
+    return Recalled(effect, bitter)
+
+
+def _recall_plainly(
+    rows: Rows, places: Ints, item: Ring, value: Ring, fresh: Ring, weight: float, boredom: float,
+    effect: Floats, bitter: Flags,
+) -> None:  # fmt: skip
+    same = turned(item.take(rows, axis=0), np.int32) == places[:, None]
     some = np.flatnonzero(same.any(axis=(0, 1)))
     if len(some):
         # Where people recall nothing of a slate, nothing is added up.
         same = same.take(some, axis=2)
-        fresh = turned(raw(columns, "memory_weight").take(rows.take(some), axis=0))
-        beyond = turned(raw(columns, "memory_value").take(rows.take(some), axis=0)) - 0.5
-        strength = fresh * (weight * beyond - boredom)
+        still = turned(fresh.take(rows.take(some), axis=0))
+        beyond = turned(value.take(rows.take(some), axis=0)) - 0.5
+        strength = still * (weight * beyond - boredom)
         for place, about in enumerate(same):
             effect[place, some] = fold(about * strength)
-        bitter[some] = fold(same[0] * (fresh * beyond)) <= BITTER
-    return Recalled(effect, bitter)
+        bitter[some] = fold(same[0] * (still * beyond)) <= BITTER
+
+
+@twin_of(_recall_plainly)
+def _recall(
+    rows: Rows, places: Ints, item: Ring, value: Ring, fresh: Ring, weight: float, boredom: float,
+    effect: Floats, bitter: Flags,
+) -> None:  # fmt: skip
+    slots = item.shape[1]
+    parts = np.empty(slots)
+    for i in range(len(rows)):
+        row, known = rows[i], False
+        for place in range(len(places)):
+            for slot in range(slots):
+                known = known or item[row, slot] == places[place, i]
+        if known:
+            for place in range(len(places)):
+                for slot in range(slots):
+                    beyond = value[row, slot] - 0.5
+                    about = 1.0 if item[row, slot] == places[place, i] else 0.0
+                    parts[slot] = about * (fresh[row, slot] * (weight * beyond - boredom))
+                effect[place, i] = fold_one(parts, slots)
+            for slot in range(slots):
+                about = 1.0 if item[row, slot] == places[0, i] else 0.0
+                parts[slot] = about * (fresh[row, slot] * (value[row, slot] - 0.5))
+            bitter[i] = fold_one(parts, slots) <= BITTER
 
 
 def push(columns: Columns, rows: Rows, item: Ints, value: Floats) -> None:
     """Let people remember one more event, in place of the oldest."""
-    size = columns["memory_item"].shape[1]
-    slot = raw(columns, "memory_next").take(rows)
-    columns["memory_item"][rows, slot] = item
-    columns["memory_value"][rows, slot] = value
-    columns["memory_weight"][rows, slot] = 1.0
-    columns["memory_next"][rows] = (slot + 1) % size
+    what, worth, fresh, following = (raw(columns, f"memory_{name}") for name in (*RING, "next"))
+    _push(rows, item, value, what, worth, fresh, following)
+
+
+def _push_plainly(
+    rows: Rows, what: Ints, worth: Floats, item: Ring, value: Ring, fresh: Ring, following: Codes
+) -> None:
+    slot = following.take(rows)
+    item[rows, slot] = what
+    value[rows, slot] = worth
+    fresh[rows, slot] = 1.0
+    following[rows] = (slot + 1) % item.shape[1]
+
+
+@twin_of(_push_plainly)
+def _push(
+    rows: Rows, what: Ints, worth: Floats, item: Ring, value: Ring, fresh: Ring, following: Codes
+) -> None:
+    for i in range(len(rows)):
+        row = rows[i]
+        slot = following[row]
+        item[row, slot] = what[i]
+        value[row, slot] = worth[i]
+        fresh[row, slot] = 1.0
+        following[row] = (slot + 1) % item.shape[1]
 
 
 def forget(columns: Columns, rows: Rows) -> None:

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.columns import Rows
+from rehearse.compiled import twin_of
 from rehearse.contract import NOTHING, Flags, Ints, Singles
 from rehearse.exact import Floats, grid_limit, on_grid, total
 
@@ -116,8 +117,7 @@ class IdealFinder:
             return np.full(len(rows), NOTHING, dtype=np.int32)
         if len(rows) and rows.max() >= len(self._lead):
             self._keep(max(int(rows.max()) + 1, 2 * len(self._lead)))
-        moved = _length(tastes - self._tastes.take(rows, axis=0) * STEP)
-        doubtful = np.flatnonzero(~(moved * (2.0 * self._longest * SLACK) < self._lead.take(rows)))
+        doubtful = _doubtful(rows, tastes, self._tastes, self._lead, 2.0 * self._longest * SLACK)
         for start in range(0, len(doubtful), TILE):
             some = doubtful[start : start + TILE]
             self._search(rows.take(some), tastes.take(some, axis=0))
@@ -156,6 +156,29 @@ class IdealFinder:
         self._tastes[rows] = steps
         self._ideal[rows] = self._open.take(place)
         self._lead[rows] = np.nextafter(lead.astype(np.float32), np.float32(-np.inf))
+
+
+def _doubtful_plainly(
+    rows: Rows, tastes: Floats, kept: NDArray[np.int16], lead: Singles, reach: float
+) -> Rows:
+    moved = _length(tastes - kept.take(rows, axis=0) * STEP)
+    return np.flatnonzero(~(moved * reach < lead.take(rows)))
+
+
+@twin_of(_doubtful_plainly)
+def _doubtful(rows: Rows, tastes: Floats, kept: NDArray[np.int16], lead: Singles, reach: float) -> Rows:
+    """Return the positions of those whose tastes have moved by more than their lead allows."""
+    found = np.empty(len(rows), dtype=np.int64)
+    count = 0
+    for i in range(len(rows)):
+        row, square = rows[i], 0.0
+        for d in range(tastes.shape[1]):
+            gap = tastes[i, d] - kept[row, d] * STEP
+            square += gap * gap
+        if not np.sqrt(square) * reach < lead[row]:
+            found[count] = i
+            count += 1
+    return found[:count]
 
 
 def utilities(tastes: Floats, attributes: Floats) -> Floats:

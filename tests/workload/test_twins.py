@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rehearse import compiled, exact
+from rehearse.agents import choice, memory
 from rehearse.chance import Chance
+from rehearse.columns import Columns
 from rehearse.errors import UserError
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
@@ -118,3 +120,33 @@ def test_a_number_of_threads_must_be_one(monkeypatch):
     monkeypatch.setenv("REHEARSE_THREADS", "many")
     with pytest.raises(UserError, match="no number of threads"):
         list(side_by_side(abs, [1, 2]))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    people=st.integers(1, 9),
+    items=st.integers(1, 7),
+    places=st.integers(1, 6),
+    dims=st.integers(1, 18),
+    seed=st.integers(0, 1000),
+)
+def test_choices_have_the_same_bits(people, items, places, dims, seed):
+    """What items are worth to people, what they recall of them and what they take is the same either way."""
+    rng = np.random.default_rng(seed)
+    taste = rng.normal(size=(people, dims)).astype(np.float32)
+    table, slates = rng.normal(size=(items, dims)), rng.integers(-1, items, (places, people), dtype=np.int32)
+    ring = {
+        "memory_item": rng.integers(-1, items, (people, 5), dtype=np.int32),
+        "memory_value": rng.random((people, 5), dtype=np.float32),
+        "memory_weight": rng.random((people, 5), dtype=np.float32),
+    }
+    uniform = rng.random(people)
+
+    def chosen():
+        worth = choice.worth(taste, table, slates)
+        known = memory.recall(Columns(ring), np.arange(people), slates, weight=1.5, boredom=0.2)
+        place = choice.logit_choice((worth + known.effect).T, np.zeros(people), np.ones(people), uniform)
+        return worth, known.effect, known.bitter, place
+
+    for plain, loop in zip(*both(chosen), strict=True):
+        assert plain.tobytes() == loop.tobytes()
