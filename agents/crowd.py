@@ -16,13 +16,14 @@ Columns besides those that `population.draw` makes, one row a person:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.agents import features, graph, measures, memory, patience, population, start
+from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.appraisal import Appraisal, appraise
 from rehearse.agents.blocks import chunks, moved, raw, turned
 from rehearse.agents.choice import cascade_choice, logit_choice, take_chances
@@ -138,8 +139,44 @@ class Crowd:
         self.coupled = self._circles.coupled or (ties is not None and _meet(people))
         measures.begin(people.society.emergence, self.columns, ties)
         self._chance = chance
+        self._among = EVERYBODY
         self._by_adoption = "adopted" in drawn
         self._offer: Offer | None = None
+
+    def join(self, people: People, among: Among) -> None:
+        """Be some of a population with these rules, and hear of the others.
+
+        It is for people who were built by themselves, without a society.
+        """
+        self.people, self._among = people, among
+        layers = self._layers(people, lambda: among.whole(self.columns)["group"])
+        friends = layers.pop(FRIENDS, None)
+        self._circles = Circles(people.society, friends, layers, self._chance, len(self.replicas), among)
+        self._circles.begin(self.columns)
+        self.ties = None if friends is None else among.of(friends)
+        self.coupled = self._circles.coupled or (friends is not None and _meet(people))
+        measures.begin(people.society.emergence, self.columns, self.ties)
+
+    def oversee(self, people: People, group: Callable[[], Array]) -> None:
+        """Be whoever sums up a population that shards hold; `group` returns everybody's groups.
+
+        It is for people who were built by themselves, without a society.
+        """
+        self.people = people
+        layers = self._layers(people, group)
+        self.ties = layers.pop(FRIENDS, None)
+        self._circles = Circles(people.society, self.ties, layers, self._chance, len(self.replicas))
+
+    def _layers(self, people: People, group: Callable[[], Array]) -> dict[str, Ties]:
+        by_group = any(graph.kind == "stochastic_block" for graph in people.society.graphs.values())
+        everybody = people.count * len(self.replicas)
+        return graph.build_all(
+            people.society,
+            count=people.count,
+            replicas=np.asarray(self.replicas, dtype=np.int32),
+            groups=np.asarray(group(), np.int8) if by_group else np.zeros(everybody, np.int8),
+            chance=self._chance,
+        )
 
     def change(self, people: People) -> None:
         """Go on by other rules; who people are and what they have by now stays."""
@@ -235,7 +272,7 @@ class Crowd:
     def socialise(self, tick: int) -> None:
         """Influence one another along the ties, in the order in which the scenario names the ways."""
         if self.ties is not None:
-            self._life.look(self.ties)
+            self._life.look(self.ties, self._among)
         self.ties = self._circles.advance(self.columns, self.ties, tick)
 
     def live(self, tick: int) -> None:
@@ -252,7 +289,7 @@ class Crowd:
         for column, goal, kind in self._circles.woken(self.agenda.names):
             self._goals.arise(f"word/{goal}", np.flatnonzero(self.columns[column]), kind, 1.0, first=tick + 1)
         self.columns["goal_just_met"][:] = NOTHING
-        measures.note_adoptions(self.people.society.emergence, self.columns, self.ties, tick)
+        measures.note_adoptions(self.people.society.emergence, self.columns, self.ties, tick, self._among)
 
     def summary(self) -> dict[str, Floats]:
         """Return measures of the society now, each of shape (replicas,)."""
@@ -274,6 +311,11 @@ class Crowd:
         """Take back what `state` gave."""
         self._circles.restore(state)
         self.ties = self._circles.friends(self.ties)
+
+    def gathered(self, columns: Columns, tick: int) -> None:
+        """Be seen, by `summary`, with everybody's columns as shards hold them at the end of a tick."""
+        self.columns = columns
+        self._life.gathered(columns, tick)
 
     def _come(self, piece: slice, tick: int) -> Rows:
         columns, mind, behaviour = self.columns, self.people.memory, self.people.behaviour
@@ -368,7 +410,9 @@ class Crowd:
 
     def _catch_goals(self, ties: Ties, tick: int) -> None:
         """Let goals arise in people some friend of whom met such a goal in this tick."""
-        just_met = self.columns["goal_just_met"]
+        if not any(likely > 0.0 for likely in self.agenda.contagion):
+            return
+        just_met = self._among.heard(self.columns, ("goal_just_met",))["goal_just_met"]
         for kind, likely in enumerate(self.agenda.contagion):
             if likely > 0.0:
                 rows = np.flatnonzero(ties.mean(just_met == kind) > 0.0)

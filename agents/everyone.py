@@ -103,12 +103,12 @@ class Everyone(Ties):
         other = place + (place >= mine % self.count) + mine // self.count * self.count
         return np.where(self.count > 1, other, -1)
 
-    def among(self, here: NDArray[np.bool_]) -> Ties:
+    def among(self, here: NDArray[np.bool_], everybody: NDArray[np.bool_] | None = None) -> Ties:
         """Return the ties of which both ends are here, written out where somebody is not."""
-        if here.all():
+        if (here if everybody is None else everybody).all():
             return self
         bounds = self.indptr.astype(np.int64)
-        return Ties(bounds, self.indices).among(here)
+        return Ties(bounds, self.indices).among(here, everybody)
 
     def friendly(self) -> Everyone:
         """Return the same ties: there are no foes."""

@@ -15,13 +15,15 @@ Who is not here opens no session, has no goals, is not influenced and influences
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rehearse.agents import memory
+from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.blocks import raw
 from rehearse.agents.everyone import Everyone
 from rehearse.agents.ties import Ties
@@ -256,15 +258,16 @@ class Lifecycle:
             memory.forget(columns, again)
         return rows
 
-    def look(self, ties: Ties) -> None:
+    def look(self, ties: Ties, among: Among = EVERYBODY) -> None:
         """Let everybody look at their friends, before anybody comes or goes."""
         people, columns = self._people, self._columns
         if not by_friends(people.arrivals, people.churn, people.returns):
             return
-        here = raw(columns, "alive")
-        left = ~here & (raw(columns, "arrived") >= 0)
+        heard: Mapping[str, NDArray[Any]] = among.heard(columns, ("alive", "arrived", "satisfaction"))
+        here = heard["alive"]
+        left = ~here & (heard["arrived"] >= 0)
         pleased = np.float32(0.0 if people.arrivals is None else people.arrivals.satisfied)
-        everybody = states(here, left, raw(columns, "satisfaction") >= pleased)
+        everybody = states(here, left, heard["satisfaction"] >= pleased)
         # Where all know all, what everybody sees is known at once.
         whole = isinstance(ties, Everyone)
         parts = [look(ties, rows, everybody) for rows in ([ties.everybody()] if whole else ties.parts())]
@@ -324,6 +327,10 @@ class Lifecycle:
         if known is None or known[1] is not ties or not np.array_equal(known[0], here):
             known = self._spoken = here.copy(), ties, ties.among(here)
         return known[2]
+
+    def gathered(self, columns: Columns, tick: int) -> None:
+        """Be seen, by `census`, with everybody's columns as they are at the end of a tick."""
+        self._columns, self._tick, self._spoken = columns, tick, None
 
     def census(self, replicas: int) -> dict[str, Floats]:
         """Return how many were here in the present tick, and of them came for it or left at its end."""

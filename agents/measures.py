@@ -11,8 +11,13 @@ from the start, -1 for those who have not; adopted_from (n,), the id of the frie
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.blocks import raw
 from rehearse.agents.emergence import adoption, mixing, opinions
 from rehearse.agents.emergence.mixing import assortativity
@@ -50,16 +55,19 @@ def begin(asked: Emergence, columns: Columns, ties: Ties | None) -> None:
         columns["adopted_from"] = np.full(columns.length, adoption.NOBODY, dtype=np.int64)
 
 
-def note_adoptions(asked: Emergence, columns: Columns, ties: Ties | None, tick: int) -> None:
+def note_adoptions(
+    asked: Emergence, columns: Columns, ties: Ties | None, tick: int, among: Among = EVERYBODY
+) -> None:
     """Keep who adopted in this tick and from whom, at its end; no more than that where not asked for."""
     if ties is None or "cascades" not in asked.measures:
         return
     after = raw(columns, "adopted_after")
     fresh = np.flatnonzero(raw(columns, "adopted") & (after == adoption.NEVER) & ever_here(columns))
     after[fresh] = tick + 1
-    source = adoption.credit(after, ties, fresh)
+    heard: Mapping[str, NDArray[Any]] = among.heard(columns, ("adopted_after",))
+    source = adoption.credit(heard["adopted_after"], ties, fresh, own=after)
     led = source != adoption.NOBODY
-    raw(columns, "adopted_from")[fresh[led]] = raw(columns, "user")[source[led]]
+    raw(columns, "adopted_from")[fresh[led]] = heard["user"][source[led]]
 
 
 def summary(

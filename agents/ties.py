@@ -116,9 +116,13 @@ class Ties:
         bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return Ties(bounds, self.indices[kept], weights[kept], self.mutual)
 
-    def among(self, here: Flags) -> Ties:
-        """Return the ties of which both ends are here; the others are silent."""
-        speaks = np.repeat(here, self.degree) & here.take(self.indices)
+    def among(self, here: Flags, everybody: Flags | None = None) -> Ties:
+        """Return the ties of which both ends are here; the others are silent.
+
+        `here` says so of the rows; `everybody` of the whole population, where the rows are not all of it.
+        """
+        friends = here if everybody is None else everybody
+        speaks = np.repeat(here, self.degree) & friends.take(self.indices)
         before = np.concatenate([[0], np.cumsum(speaks)])
         weights = None if self.weights is None else self.weights[speaks]
         return Ties(before.take(self.indptr), self.indices[speaks], weights, self.mutual)

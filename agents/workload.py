@@ -14,10 +14,13 @@ Columns, one row a person, besides those that every population has:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.agents import graph
+from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.blocks import chunks
 from rehearse.agents.scrolling import COVARIATES, DIMS, RING, Catalogue, observe, scroll
 from rehearse.agents.social.averaging import DeGroot
@@ -25,7 +28,7 @@ from rehearse.agents.social.drive import work
 from rehearse.agents.social.rule import View
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
-from rehearse.columns import Columns, Rows, everywhere
+from rehearse.columns import Array, Columns, Rows, everywhere
 from rehearse.contract import Codes, Decisions, Offer, Outcomes, Requests, Responses, Turn, World
 from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
@@ -61,19 +64,11 @@ def build(
         raise ScenarioError(problem, "Use the world workload-v1, or people.model crowd-v1.")
     ids = np.arange(people.count, dtype=np.int64) if only is None else np.asarray(only, dtype=np.int64)
     columns = _drawn(ids, chance, replicas)
-    ties = None
-    if people.society.graph.kind != "none":
-        if only is not None:
-            problem = "people.society: only some people were asked for, but they are influenced by others."
-            raise ScenarioError(problem, "Run everybody, or set people.society.graph.kind to none.")
-        ties = graph.build(
-            people.society.graph,
-            count=people.count,
-            replicas=replicas,
-            groups=np.asarray(columns["group"], dtype=np.int8),
-            chance=chance,
-        )
-    return Scrollers(columns, world.items, ties)
+    if people.society.graph.kind != "none" and only is not None:
+        problem = "people.society: only some people were asked for, but they are influenced by others."
+        raise ScenarioError(problem, "Run everybody, or set people.society.graph.kind to none.")
+    ties = _ties(people, chance, replicas)
+    return Scrollers(columns, world.items, ties, chance)
 
 
 class Scrollers:
@@ -82,13 +77,25 @@ class Scrollers:
     groups: tuple[str, ...] = ("all",)
     feature_names: tuple[str, ...] = FEATURES
 
-    def __init__(self, columns: Columns, items: tuple[str, ...], ties: Ties | None) -> None:
+    def __init__(self, columns: Columns, items: tuple[str, ...], ties: Ties | None, chance: Chance) -> None:
         self.columns = columns
         self.items = items
         self.ties = ties
         self.coupled = ties is not None
+        self._chance = chance
+        self._among = EVERYBODY
         self._replicas = len(np.unique(columns["replica"]))
         self._table: NDArray[np.floating] | None = None
+
+    def join(self, people: People, among: Among) -> None:
+        """Be some of a population, and hear of the others."""
+        self._among = among
+        ties = _ties(people, self._chance, np.unique(np.asarray(self.columns["replica"], dtype=np.int32)))
+        self.ties = None if ties is None else among.of(ties)
+        self.coupled = ties is not None
+
+    def oversee(self, people: People, group: Callable[[], Array]) -> None:
+        """Do nothing: what is summed up of these people has to do with nobody's friends."""
 
     def open(self, tick: int) -> Rows:
         """Let everybody open a session."""
@@ -132,8 +139,11 @@ class Scrollers:
         """Let tastes mix by a tenth with the mean of the friends'."""
         if self.ties is not None:
             law = DeGroot(column="taste", weight=MIX, own=0.0)
-            everybody = View.of_everybody(self.columns, self.ties, Chance(0), tick, law.name)
-            work(law, everybody, self.columns)
+            rows, part = self._among.part(self.columns.length)
+            heard = self._among.heard(self.columns, law.hears)
+            mine = self._among.mine(self.columns)
+            view = View(heard, self.ties, rows, part, Chance(0), tick, law.name, mine=mine)
+            work(law, view, self.columns)
 
     def live(self, tick: int) -> None:
         """Do nothing: nobody joins or leaves for good."""
@@ -151,6 +161,13 @@ class Scrollers:
                 quality=np.ascontiguousarray(offer.attributes[:, DIMS], dtype=np.float64),
             )
         return self._items
+
+
+def _ties(people: People, chance: Chance, replicas: NDArray[np.int32]) -> Ties | None:
+    groups = np.zeros(people.count * len(replicas), dtype=np.int8)
+    return graph.build(
+        people.society.graph, count=people.count, replicas=replicas, groups=groups, chance=chance
+    )
 
 
 def _drawn(ids: Rows, chance: Chance, replicas: NDArray[np.int32]) -> Columns:

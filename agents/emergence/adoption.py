@@ -40,24 +40,27 @@ class Cascades:
     """Structural virality, shape (c,); NaN for a person who was followed by nobody."""
 
 
-def credit(when: Moments, ties: Any, rows: Rows | None = None, *, latest: bool = False) -> Rows:
+def credit(
+    when: Moments, ties: Any, rows: Rows | None = None, *, latest: bool = False, own: Moments | None = None
+) -> Rows:
     """Return from whom some rows (all if None) adopted: the friend's row, NOBODY for those who began.
 
     `when` holds everybody's adoption. Of friends who adopted strictly earlier the one with the
-    earliest adoption is credited (the latest if asked), the lowest row among several.
+    earliest adoption is credited (the latest if asked), the lowest row among several. `own` holds the
+    adoption of those whose ties these are, where they are not everybody.
     """
     ties = ties_of(ties)
     source = np.full(len(ties), NOBODY, dtype=np.int64)
     for part in ties.parts() if rows is None else (rows,):
         owner, friend, _ = ties.around(part)
-        mine, theirs = when.take(part.take(owner)), when.take(friend)
+        mine, theirs = (when if own is None else own).take(part.take(owner)), when.take(friend)
         led = (theirs != NEVER) & (theirs < mine)
         moment = theirs[led].astype(np.int64)
-        key = (-moment if latest else moment) * len(ties) + friend[led]
+        key = (-moment if latest else moment) * len(when) + friend[led]
         best = np.full(len(part), np.iinfo(np.int64).max)
         np.minimum.at(best, owner[led], key)
         found = best != np.iinfo(np.int64).max
-        source[part[found]] = best[found] % len(ties)
+        source[part[found]] = best[found] % len(when)
     return source if rows is None else source.take(rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.graph import nobody
 from rehearse.agents.social.adoption import Bass
 from rehearse.agents.social.drive import Rules
@@ -22,12 +23,18 @@ class Circles:
     """Who knows whom in a crowd, and what passes between them."""
 
     def __init__(
-        self, society: Society, ties: Ties | None, layers: Mapping[str, Ties], chance: Chance, societies: int
+        self,
+        society: Society,
+        ties: Ties | None,
+        layers: Mapping[str, Ties],
+        chance: Chance,
+        societies: int,
+        among: Among = EVERYBODY,
     ) -> None:
         """Load the rules of a scenario; UserError where one cannot be used."""
         known = dict(layers) if ties is None else {FRIENDS: ties, **layers}
         self._added: list[Any] = []
-        self._rules = Rules(load_all(_specs(society, known)), known, chance, societies)
+        self._rules = Rules(load_all(_specs(society, known)), known, chance, societies, among)
 
     @property
     def coupled(self) -> bool:
@@ -50,7 +57,7 @@ class Circles:
     def begin(self, people: Columns) -> None:
         """Give people the columns that the rules need and that they lack."""
         if not self._rules.layers and self._rules.rules:
-            self._lonely(people.length)
+            self._lonely(len(self._rules.among.whole(people)["user"]))
         had = set(people)
         kept = {name: people[name] for name in had}
         self._rules.begin(people)
@@ -60,14 +67,16 @@ class Circles:
 
     def advance(self, people: Columns, ties: Ties | None, tick: int) -> Ties | None:
         """Let every rule work once; return the ties of the layer `friends` after it."""
-        if ties is not None:
+        among = self._rules.among
+        if ties is not None and among is EVERYBODY:
             self._rules.layers[FRIENDS] = ties
         self._rules.advance(people, tick)
         return self.friends(ties)
 
     def friends(self, otherwise: Ties | None) -> Ties | None:
-        """Return the ties of the layer `friends`."""
-        return None if otherwise is None else self._rules.layers.get(FRIENDS, otherwise)
+        """Return the ties of the people here in the layer `friends`."""
+        friends = self._rules.layers.get(FRIENDS)
+        return otherwise if otherwise is None or friends is None else self._rules.among.of(friends)
 
     def woken(self, goals: tuple[str, ...]) -> Iterator[tuple[str, str, int]]:
         """Go over the goals that word of mouth awakens: the column of those woken, the goal, its number."""

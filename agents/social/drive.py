@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.everyone import Everyone
 from rehearse.agents.social.meetings import Meeting, waves
 from rehearse.agents.social.plugin import PersonRule
@@ -35,25 +36,37 @@ class Rules:
     layers: dict[str, Ties]
     chance: Chance
     societies: int = 1
+    among: Among = EVERYBODY
+    """How the people here hear of the others."""
     _spoken: dict[str, tuple[Ties, Flags, Ties]] = field(default_factory=dict)
     """By layer, the ties among those who were here last, with what they came from."""
 
     def begin(self, people: Columns) -> None:
         """Give people the columns that the rules need."""
-        for rule, view in self._views(people, 0, None):
-            for name, column in rule.begin(view).items():
-                people[name] = column
+        whole = self.among.whole(people)
+        for rule, label in self._labelled():
+            for name, column in rule.begin(self._view(rule, whole, 0, label, None)).items():
+                whole[name] = column
+        self.among.bring(people, whole)
 
     def advance(self, people: Columns, tick: int) -> None:
         """Let every rule work once, one after another, in place."""
-        here = np.asarray(people["alive"], dtype=np.bool_) if "alive" in people else None
+        here = None
+        if self.rules and "alive" in people:
+            here = np.asarray(self.among.heard(people, ("alive",))["alive"], dtype=np.bool_)
         here = None if here is None or here.all() else here
-        for rule, view in self._views(people, tick, here):
+        for rule, label in self._labelled():
+            if self.among is not EVERYBODY and looks_around(rule):
+                self._work_here(rule, people, tick, label, here)
+                continue
+            whole = self.among.whole(people)
+            view = self._view(rule, whole, tick, label, here)
             if isinstance(rule, Rewiring):
                 layer = self.layer_of(rule)
                 self.layers[layer] = rule.rewire(replace(view, ties=self.layers[layer]))
             else:
-                work(rule, view, people, here)
+                work(rule, view, whole, here)
+            self.among.bring(people, whole)
 
     def measures(self, people: Columns) -> dict[str, NDArray[np.float64]]:
         """Return what the rules measure, each of shape (societies,)."""
@@ -93,15 +106,36 @@ class Rules:
             raise ScenarioError(problem, did_you_mean(name, self.layers))
         return name
 
-    def _views(self, people: Columns, tick: int, here: Flags | None) -> Iterator[tuple[Rule, View]]:
+    def _work_here(self, rule: Rule, people: Columns, tick: int, label: str, here: Flags | None) -> None:
+        """Let a rule work on the people here, who hear of the others."""
+        ties = self.among.of(self.layers[self.layer_of(rule)])
+        rows, part = self.among.part(people.length)
+        mine = None if here is None else here.take(rows)
+        view = View(
+            people=self.among.heard(people, rule.hears),
+            ties=ties if mine is None else ties.among(mine, here),
+            rows=rows,
+            part=part,
+            chance=self.chance,
+            tick=tick,
+            label=label,
+            societies=self.societies,
+            mine=self.among.mine(people),
+        )
+        work(rule, view, people, mine)
+
+    def _labelled(self) -> Iterator[tuple[Rule, str]]:
         labels: list[str] = []
         for rule in self.rules:
             labels.append(rule.name)
             # A second rule of one name has its own luck, and adding others leaves both as they are.
             nth = labels.count(rule.name)
             label = rule.name if nth == 1 else f"{rule.name}#{nth}"
-            ties = self._ties(self.layer_of(rule), here)
-            yield rule, View.of_everybody(people, ties, self.chance, tick, label, self.societies)
+            yield rule, label
+
+    def _view(self, rule: Rule, people: Columns, tick: int, label: str, here: Flags | None) -> View:
+        ties = self._ties(self.layer_of(rule), here)
+        return View.of_everybody(people, ties, self.chance, tick, label, self.societies)
 
     def _ties(self, name: str, here: Flags | None) -> Ties:
         """Return the ties of a layer among those who are here."""
@@ -112,6 +146,12 @@ class Rules:
         if known is None or known[0] is not ties or not np.array_equal(known[1], here):
             known = self._spoken[name] = ties, here.copy(), ties.among(here)
         return known[2]
+
+
+def looks_around(rule: Rule) -> bool:
+    """Tell whether a rule can work on some people who hear of the others: all look, then all move."""
+    apart = not isinstance(rule, Meeting | PersonRule | Rewiring)
+    return apart and rule.order == "synchronous" and bool(rule.hears)
 
 
 def work(rule: Rule, view: View, people: Columns, here: Flags | None = None) -> None:

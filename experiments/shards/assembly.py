@@ -9,21 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from rehearse.columns import Columns
-from rehearse.contract import Users
 from rehearse.errors import UserError, did_you_mean
 from rehearse.experiments.build import Assembly
 from rehearse.experiments.rebuilding import Leg, in_legs, last_policy
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import Spread
 from rehearse.experiments.shards.conductor import Conductor
-from rehearse.experiments.shards.deal import deal
+from rehearse.experiments.shards.deal import Deal, deal
 from rehearse.experiments.shards.ensemble import Ensemble
+from rehearse.experiments.shards.gathering import Gathering, Whole
+from rehearse.experiments.shards.parted import without_society
 from rehearse.experiments.shards.rooms import Room
-from rehearse.experiments.shards.work import Task
-from rehearse.record.page import joined
+from rehearse.experiments.shards.sayings import Task
 from rehearse.record.recorder import Recorder
-from rehearse.scenario.society import Society
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +56,6 @@ class Dealt(Assembly):
         self.simulation.ensemble.room.close()
 
 
-@dataclass(slots=True, kw_only=True)
-class Gathering(Recorder):
-    """A recorder that hears of whole ticks instead of turns."""
-
-    conductor: Conductor
-
-    def on_tick(self, tick: int, users: Users) -> None:  # noqa: ARG002 - as every watcher is called
-        """Take in what the shards said of the tick."""
-        pages, dealt = self.conductor.pages, self.conductor.deal
-        for shard, page in enumerate(pages):
-            self.links[dealt.places_of(shard)] = page.links
-        self.user_turns += sum(page.user_turns for page in pages)
-        if self.keep is not None:
-            turns = joined([page.turns for page in pages if page.turns is not None and page.turns.length])
-            self.keep(tick, turns, joined([page.society for page in pages]))
-
-
 def assemble_in_shards(legs: Sequence[Leg], spread: Spread) -> Dealt:
     """Build a rehearsal in shards; raises UserError where it cannot be built or dealt."""
     known = in_legs([_of_one(leg) for leg in legs])
@@ -85,14 +66,19 @@ def assemble_in_shards(legs: Sequence[Leg], spread: Spread) -> Dealt:
         replicas=tuple(known.stage.replicas.tolist()),
         together=_together(known),
     )
-    room = _room(spread.on)
+    if dealt.by == "users" and not hasattr(sim.users, "join"):
+        problem = f"people.model {legs[0].scenario.people.model!r} cannot be parted."
+        raise UserError(problem, f"Give --shards {len(dealt.replicas)} at most, or more --replicas.")
+    room = _room(spread.on, dealt.shards)
     try:
         ensemble = Ensemble(room, tuple(Task(s, tuple(legs), dealt) for s in range(dealt.shards)))
-        sim.users.coupled = any(ensemble.assemble())
+        facts = ensemble.assemble()
     except BaseException:
         room.close()
         raise
-    sim.users.columns = Columns(length=dealt.count * len(dealt.replicas))
+    sim.users.coupled = any(fact.coupled for fact in facts)
+    whole = Whole(ensemble, dealt, facts[0].columns)
+    _oversee(sim.users, legs[0], dealt, whole)
     conductor = Conductor(
         world=sim.world,
         users=sim.users,
@@ -102,25 +88,36 @@ def assemble_in_shards(legs: Sequence[Leg], spread: Spread) -> Dealt:
         scheduled=sim.scheduled,
         ensemble=ensemble,
         deal=dealt,
+        whole=whole,
     )
     return Dealt(conductor, known.stage)
 
 
-def _room(on: str) -> Room:
-    kind = on.partition("://")[0]
-    if kind == "local":
+def _oversee(users: Any, leg: Leg, dealt: Deal, whole: Whole) -> None:
+    """Let the people here stand for all, whom the shards hold."""
+    users.columns = whole
+    if dealt.by == "users":
+        users.oversee(leg.scenario.people, lambda: whole["group"])
+
+
+def _room(on: str, shards: int) -> Room:
+    kind, _, address = on.partition(":")
+    if on == "local":
         from rehearse.experiments.shards.local import LocalRoom
 
         return LocalRoom()
+    if kind == "ray":
+        from rehearse.experiments.shards.cluster import RayRoom
+
+        return RayRoom(shards, on if address.startswith("//") else address or "local")
     problem = f"shards were to live on {on!r}."
     raise UserError(problem, did_you_mean(kind, ("local", "ray")))
 
 
 def _of_one(leg: Leg) -> Leg:
-    """Return the leg with one person in each society, who knows nobody: that tells what there is to know."""
-    people = leg.scenario.people.model_copy(update={"society": Society()})
-    scenario = leg.scenario.model_copy(update={"people": people})
-    return replace(leg, scenario=scenario, props=replace(leg.props, only=np.zeros(1, np.int64)))
+    """Return the leg with one person in each society: that tells what there is to know."""
+    first = leg if leg.start else without_society(leg)
+    return replace(first, props=replace(first.props, only=np.zeros(1, np.int64)))
 
 
 def _together(known: Assembly) -> str:

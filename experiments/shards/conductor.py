@@ -17,8 +17,9 @@ from rehearse.contract import Policy, Remembers
 from rehearse.engine import Simulation
 from rehearse.experiments.shards.deal import Deal
 from rehearse.experiments.shards.ensemble import Ensemble
+from rehearse.experiments.shards.gathering import Whole
+from rehearse.experiments.shards.sayings import Page, Spent, Start
 from rehearse.experiments.shards.states import PEOPLE, State, joined
-from rehearse.experiments.shards.work import Page, Spent, Start
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Conductor(Simulation):
     deal: Deal
     path: Path | None = None
     """Where shards write the turns, or None: they hand them over."""
+    whole: Whole
+    """Everybody's columns as they are at the end of a tick."""
     pages: list[Page] = field(default_factory=list)
     """What the shards said of the last tick."""
     _begun: bool = False
@@ -45,7 +48,9 @@ class Conductor(Simulation):
         """Let one tick pass in all shards."""
         shards = self._shards()
         self._begin(self.tick)
-        self.pages = shards.all("advance")
+        self.pages = shards.all("advance", self.whole.wanted)
+        self.whole.turn([page.columns for page in self.pages])
+        self._show(self.pages[0].ties)
         for watcher in self.watchers:
             watcher.on_tick(self.tick, self.users)
         self.tick += 1
@@ -69,9 +74,20 @@ class Conductor(Simulation):
         state = self._joined(self._shards().all("state"))
         people = {name.removeprefix(PEOPLE): a for name, a in state.items() if name.startswith(PEOPLE)}
         self.users.columns = Columns(people)
-        ties = self._shards().all("ties")[0]
-        self.users.ties = None if ties is None else Ties(*ties)  # type: ignore[attr-defined]
+        if self.deal.by == "replicas":
+            ties = self._shards().all("ties")[0]
+            self.users.ties = None if ties is None else Ties(*ties)  # type: ignore[attr-defined]
         return self._shards().all("spent")
+
+    def _show(self, ties: Mapping[str, Array]) -> None:
+        """Let the people here be seen as the shards have them."""
+        if ties and isinstance(self.users, Remembers):
+            self.users.restore(ties)
+        gathered = getattr(self.users, "gathered", None)
+        if gathered is None:
+            self.users.columns = self.whole
+        else:
+            gathered(self.whole, self.tick)
 
     def _shards(self) -> Ensemble:
         if not self._begun:

@@ -12,8 +12,8 @@ from typing import Any
 
 from rehearse.errors import NotCompletedError
 from rehearse.experiments.shards.rooms import LostError, Room
+from rehearse.experiments.shards.sayings import BEGIN, FAILED, PARTS, TELLS, Facts, Start, Task
 from rehearse.experiments.shards.states import State, part_of
-from rehearse.experiments.shards.work import BEGIN, DONE, FAILED, PARTS, Start, Task
 from rehearse.log import get_log
 
 RESTARTS = 5
@@ -32,40 +32,49 @@ class Ensemble:
     room: Room
     tasks: tuple[Task, ...]
     restarts: int = 0
-    _start: Start = field(default_factory=Start)
-    """Where a lost shard begins again, with the state of all."""
+    _start: Start | None = None
+    """Where a lost shard begins again, with the state of all; None before the first tick."""
+    _built: list[Told] = field(default_factory=list)
+    """What all shards were told while they were built."""
     _told: list[Told] = field(default_factory=list)
-    """What all shards were told since."""
+    """What all shards were told since they began."""
 
-    def assemble(self) -> list[Any]:
+    def assemble(self) -> list[Facts]:
         """Begin all shards; return what each says of itself."""
         for task in self.tasks:
             self.room.begin(task)
-        return [self._open(self._hear(task.shard)) for task in self.tasks]
+        return self._heard()
 
     def begin(self, start: Start) -> None:
         """Let all shards stand at the start of a tick."""
-        self._start = start
+        self._start, self._built, self._told = start, self._told, []
         for task in self.tasks:
-            self.room.tell(task.shard, *self._placing(task))
+            self.room.tell(task.shard, *self._placing(task, start))
         for task in self.tasks:
             self._open(self._hear(task.shard))
 
-    def all(self, verb: str) -> list[Any]:
+    def all(self, verb: str, *given: object) -> list[Any]:
         """Let all shards do something; pass on what they tell one another; return what they answer."""
-        told: Told = (verb, ())
+        self._tell((verb, tuple(self.room.hold(thing) for thing in given)))
+        return self._heard()
+
+    def _tell(self, told: Told) -> None:
+        self._told.append(told)
+        for task in self.tasks:
+            self.room.tell(task.shard, *told)
+
+    def _heard(self) -> list[Any]:
+        """Return what all shards say to whoever leads; what they tell one another is passed on before."""
         while True:
-            self._told.append(told)
-            for task in self.tasks:
-                self.room.tell(task.shard, *told)
             heard = [self._hear(task.shard) for task in self.tasks]
-            if heard[0][0] == DONE:
+            if heard[0][0] != TELLS:
                 return [self._open(each) for each in heard]
-            told = (PARTS, tuple(handle for _, handle in heard))
+            self._tell((PARTS, tuple(handle for _, handle in heard)))
 
     def forget(self, tick: int, state: State) -> None:
         """Let lost shards begin at this tick from now on."""
-        self._start = replace(self._start, tick=tick, state=state)
+        path = None if self._start is None else self._start.path
+        self._start = Start(tick, state, path)
         for _, handles in self._told:
             self.room.free(list(handles))
         self._told = []
@@ -85,7 +94,7 @@ class Ensemble:
 
     def _count(self, shard: int, lost: LostError) -> None:
         self.restarts += 1
-        get_log("shards").warning("shard lost", shard=shard, since=self._start.tick, problem=lost.problem)
+        get_log("shards").warning("shard lost", shard=shard, problem=lost.problem)
         if self.restarts > RESTARTS:
             problem = f"{lost.problem} Shards were lost {self.restarts} times in this run."
             raise NotCompletedError(problem, "Look for what ends them (memory?), then `rehearse resume`.")
@@ -93,12 +102,12 @@ class Ensemble:
     def _begin_again(self, task: Task) -> None:
         """Bring a new shard to where the lost one was: it has been told all and is to be heard next."""
         self.room.begin(task)
-        for told in [self._placing(task), *self._told]:
+        placing = [] if self._start is None else [self._placing(task, self._start)]
+        for told in [*self._built, *placing, *self._told]:
             self.room.free([self.room.hear(task.shard)[1]])
             self.room.tell(task.shard, *told)
 
-    def _placing(self, task: Task) -> Told:
-        start = self._start
+    def _placing(self, task: Task, start: Start) -> Told:
         if start.state is not None:
             start = replace(start, state=part_of(start.state, task.deal, task.shard))
         return BEGIN, (self.room.hold(start),)

@@ -25,13 +25,12 @@ from typing import Any
 
 from rehearse.errors import UserError
 from rehearse.experiments.shards.parcels import Parcel, pack
-from rehearse.experiments.shards.rooms import LostError
-from rehearse.experiments.shards.work import FAILED, Task, serve
-from rehearse.threads import BLAS, OWN
+from rehearse.experiments.shards.rooms import LostError, one_thread_each
+from rehearse.experiments.shards.sayings import FAILED, Task
+from rehearse.experiments.shards.work import serve
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 PRELOADED = ["rehearse.experiments.shards.local", "rehearse.agents.crowd", "duckdb", "scipy.sparse"]
-THREADS = (*BLAS, OWN)
 IN_ORDER = b"."
 PATIENCE = 2.0
 """Seconds that a worker has to end by itself."""
@@ -76,7 +75,7 @@ class LocalRoom:
             name=f"rehearse-shard-{task.shard}",
             daemon=True,
         )
-        with _one_thread_each(), _no_main_module():
+        with one_thread_each(), _no_main_module():
             process.start()
         theirs.close()
         listening.close()
@@ -180,21 +179,6 @@ def _die_with(life: Connection, folder: Path) -> None:
     except (EOFError, OSError):
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let what is begun meanwhile do its arithmetic in one thread, whatever this process does."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

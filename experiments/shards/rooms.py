@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rehearse.errors import RehearseError
-from rehearse.experiments.shards.work import Task
+from rehearse.experiments.shards.sayings import Task
+from rehearse.threads import BLAS, OWN
+
+THREADS = (*BLAS, OWN)
 
 
 class LostError(RehearseError):
@@ -44,3 +50,28 @@ class Room(Protocol):
     def close(self) -> None:
         """End all shards and leave nothing behind."""
         ...
+
+
+@contextmanager
+def with_environment(settings: Mapping[str, str], restored: Sequence[str] = ()) -> Iterator[None]:
+    """Let this process, and what it begins meanwhile, have these environment variables.
+
+    `restored` are others that something may set meanwhile.
+    """
+    before = {name: os.environ.get(name) for name in (*settings, *restored)}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let what is begun meanwhile do its arithmetic in one thread, whatever this process does."""
+    with with_environment(dict.fromkeys(THREADS, "1")):
+        yield

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rehearse.columns import Array, Rows
 from rehearse.errors import ContractError
 from rehearse.experiments.shards.deal import Deal
 
 State = Mapping[str, Array]
-PEOPLE, LINKS = "people/", "record/links"
+PEOPLE, TIES, LINKS = "people/", "users/ties/", "record/links"
 
 
 def part_of(state: State, deal: Deal, shard: int) -> dict[str, Array]:
     """Return what a shard needs of the state of all: its own people and chains, and all else."""
     rows, places = deal.rows_of(shard), deal.places_of(shard)
     part = dict(state)
+    if deal.by == "replicas":
+        part |= ties_of(state, rows)
     for name, array in state.items():
         if name.startswith(PEOPLE):
             part[name] = array.take(rows, axis=0)
@@ -32,8 +36,49 @@ def joined(parts: list[State], deal: Deal, whole: State) -> dict[str, Array]:
     `whole` holds the arrays that one process would begin with: their shapes tell which are kept by
     society. Raises ContractError where parts neither are equal nor are kept by society.
     """
-    names = dict.fromkeys(name for part in parts for name in part)
-    return {name: _joined(name, [p.get(name) for p in parts], deal, whole.get(name)) for name in names}
+    names = dict.fromkeys(name for part in parts for name in part if not name.startswith(TIES))
+    ties = parts[0] if deal.by == "users" else joined_ties(parts)
+    found = {name: a for name, a in ties.items() if name.startswith(TIES)}
+    for name in names:
+        found[name] = _joined(name, [part.get(name) for part in parts], deal, whole.get(name))
+    return found
+
+
+def ties_of(state: State, rows: Rows) -> dict[str, Array]:
+    """Return the ties in a state that are those of some rows in a row, who know only one another."""
+    part: dict[str, Array] = {}
+    for layer in _layers(state):
+        starts = np.asarray(state[f"{layer}/indptr"][rows[0] : rows[-1] + 2], dtype=np.int64)
+        for name in ("indices", "weights"):
+            if f"{layer}/{name}" in state:
+                part[f"{layer}/{name}"] = state[f"{layer}/{name}"][starts[0] : starts[-1]]
+        part[f"{layer}/indptr"] = starts - starts[0]
+        friends: NDArray[Any] = part[f"{layer}/indices"]
+        part[f"{layer}/indices"] = friends - friends.dtype.type(rows[0])
+    return part
+
+
+def joined_ties(parts: Sequence[State]) -> dict[str, Array]:
+    """Return ties of shards of whole societies as those of all: the other way round than `ties_of`."""
+    whole: dict[str, Array] = {}
+    for layer in _layers(parts[0]):
+        bounds, friends, before = [np.zeros(1, np.int64)], [], 0
+        for part in parts:
+            indptr = np.asarray(part[f"{layer}/indptr"], dtype=np.int64)
+            own: NDArray[Any] = part[f"{layer}/indices"]
+            friends.append(own + own.dtype.type(before))
+            bounds.append(indptr[1:] + bounds[-1][-1])
+            before += len(indptr) - 1
+        whole[f"{layer}/indptr"] = np.concatenate(bounds)
+        whole[f"{layer}/indices"] = np.concatenate(friends)
+        if f"{layer}/weights" in parts[0]:
+            whole[f"{layer}/weights"] = np.concatenate([part[f"{layer}/weights"] for part in parts])
+    return whole
+
+
+def _layers(state: State) -> list[str]:
+    ends = [name for name in state if name.startswith(TIES) and name.endswith("/indptr")]
+    return [name.removesuffix("/indptr") for name in ends]
 
 
 def own_part(given: Array, own: Array | None, places: Rows, whole: int) -> Array:
@@ -48,21 +93,28 @@ def _joined(name: str, parts: list[Array | None], deal: Deal, whole: Array | Non
     there = [(shard, part) for shard, part in enumerate(parts) if part is not None]
     first = there[0][1]
     if name.startswith(PEOPLE):
-        return _scattered(there, [deal.rows_of(s) for s, _ in there], deal.count * len(deal.replicas))
+        return scattered([p for _, p in there], [deal.rows_of(s) for s, _ in there], _people(deal))
     if deal.by == "users" or len(there) == 1:
         return first
     by_society = name == LINKS or (whole is not None and whole.ndim > 0 and len(whole) == len(deal.replicas))
     if by_society:
-        return _scattered(there, [deal.places_of(s) for s, _ in there], len(deal.replicas))
+        places = [deal.places_of(s) for s, _ in there]
+        return scattered([p for _, p in there], places, len(deal.replicas))
     if all(np.array_equal(first, part) for _, part in there):
         return first
     problem = f"{name} differs between shards, and it cannot be told which part of it is whose."
     raise ContractError(problem, "Keep what belongs to a society in arrays with a row for each.")
 
 
-def _scattered(there: list[tuple[int, Array]], rows: list[Rows], length: int) -> Array:
-    first = there[0][1]
-    whole = np.empty((length, *first.shape[1:]), dtype=first.dtype)
-    for (_, part), at in zip(there, rows, strict=True):
-        whole[at] = part
+def scattered(parts: list[Array], rows: list[Rows], length: int) -> Array:
+    """Return an array of so many rows whose parts stand where `rows` says."""
+    whole = np.empty((length, *parts[0].shape[1:]), dtype=parts[0].dtype)
+    for part, at in zip(parts, rows, strict=True):
+        if len(at):
+            in_a_row = int(at[-1]) - int(at[0]) == len(at) - 1
+            whole[slice(int(at[0]), int(at[-1]) + 1) if in_a_row else at] = part
     return whole
+
+
+def _people(deal: Deal) -> int:
+    return deal.count * len(deal.replicas)

@@ -1,16 +1,13 @@
-"""What a shard does: it is an ordinary simulation of its people, told from outside when to go on.
-
-Whatever a shard says waits for an answer. It depends on nothing but its task and the answers so far,
-so one that was lost is begun again and given the same answers.
-"""
+"""What a shard of whole societies does: it is an ordinary simulation, told from outside when to go on."""
 
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -20,80 +17,44 @@ from rehearse.experiments.build import Assembly
 from rehearse.experiments.folder import RunFolder
 from rehearse.experiments.rebuilding import Leg, in_legs, words_of
 from rehearse.experiments.resources import peak_memory_mb
-from rehearse.experiments.shards.deal import Deal
+from rehearse.experiments.shards.sayings import DONE, FAILED, READY, Facts, Link, Page, Spent, Start, Task
 from rehearse.experiments.shards.states import LINKS, State, own_part
 from rehearse.experiments.society import SAMPLE_USERS
-from rehearse.record.digest import Links
 from rehearse.record.reading import RunRecord
-
-BEGIN, STATE, PARTS = "begin", "state", "parts"
-"""Answers to a shard: verbs, and what the shards told one another."""
-READY, DONE, FAILED = "ready", "done", "failed"
-"""What a shard says, besides what it tells the other shards."""
-
-
-class Link(Protocol):
-    """The way from a shard to whoever leads the run."""
-
-    def ask(self, kind: str, thing: object) -> tuple[str, tuple[Any, ...]]:
-        """Say something; return the answer: a verb, and what was given with it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What a shard needs to know to begin, or to begin again."""
-
-    shard: int
-    legs: tuple[Leg, ...]
-    deal: Deal
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where a shard begins."""
-
-    tick: int = 0
-    state: State | None = None
-    """As `Simulation.state` and the links of the record were then; None: at the very start."""
-    path: Path | None = None
-    """The folder in which turns are kept; None: they are handed over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a shard says of a tick."""
-
-    user_turns: int
-    society: Columns
-    """One row a society."""
-    links: Links
-    """The chains of the shard's societies after the tick."""
-    turns: Columns | None
-    """The turns, where they are not kept in a folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a shard's process used up."""
-
-    cpu_s: float
-    peak_memory_mb: float
-    account: dict[str, Any]
+from rehearse.record.recorder import Recorder
 
 
 class Shard:
     """A shard of a run: the verbs that it understands are its public methods."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, link: Link) -> None:
         self.task = task
-        self.assembly = self._assemble()
+        self.link = link
+        self.assembly = self.assemble()
         self.simulation = self.assembly.simulation
-        self.recorder = self.assembly.new_recorder()
+        self.recorder = self.record()
         self.recorder.keep = self._keep
         self.simulation.watchers.append(self.recorder)
         self.folder: RunFolder | None = None
-        self._tick: tuple[Columns, Columns] = (Columns(length=0), Columns(length=0))
+        self.turns = self.society = Columns(length=0)
+
+    def assemble(self) -> Assembly:
+        """Build the simulation of this shard's people."""
+        return in_legs([self.share(leg) for leg in self.task.legs])
+
+    def share(self, leg: Leg) -> Leg:
+        """Return a leg of the run with this shard's people only."""
+        mine = self.task.deal.replicas_of(self.task.shard)
+        return replace(leg, props=replace(leg.props, replicas=mine))
+
+    def record(self) -> Recorder:
+        """Return the recorder of this shard's turns."""
+        return self.assembly.new_recorder()
+
+    def facts(self) -> Facts:
+        """Say what people these are."""
+        users = self.simulation.users
+        return Facts(users.coupled, tuple(users.columns))
 
     def begin(self, start: Start) -> None:
         """Stand at the start of a tick; parts that this shard wrote of later ticks go."""
@@ -102,18 +63,27 @@ class Shard:
             self.folder = RunFolder(start.path, scope, shard=f"-shard{self.task.shard}")
             self.folder.forget(start.tick)
         if start.state is not None:
-            self.recorder.links = np.array(start.state[LINKS], dtype=np.uint8)
+            if LINKS in start.state:
+                self.recorder.links = np.array(start.state[LINKS], dtype=np.uint8)
             self.simulation.restore(self._own(start.state), start.tick)
 
-    def advance(self) -> Page:
-        """Let a tick pass."""
+    def advance(self, wanted: tuple[str, ...]) -> Page:
+        """Let a tick pass; `wanted` are columns of people to be handed over as they are at its end."""
         before = self.recorder.user_turns
         self.simulation.advance()
-        turns, society = self._tick
-        told = None if self.folder is not None else turns
-        return Page(self.recorder.user_turns - before, society, self.recorder.links, told)
+        told = None if self.folder is not None else self.turns
+        page = Page(self.recorder.user_turns - before, self.society, told, columns=self.columns(wanted))
+        return self.proved(page)
 
-    def state(self) -> dict[str, Array]:
+    def proved(self, page: Page) -> Page:
+        """Return a page with what proves it."""
+        return replace(page, links=self.recorder.links)
+
+    def columns(self, wanted: tuple[str, ...]) -> Mapping[str, Array]:
+        """Return columns of this shard's people."""
+        return {name: self.simulation.users.columns[name] for name in wanted}
+
+    def state(self) -> State:
         """Write down the turns so far; return what is needed to go on from here."""
         if self.folder is not None:
             self.folder.flush()
@@ -132,17 +102,13 @@ class Shard:
         asked: Any = self.assembly.policy.asked
         return Spent(time.process_time(), peak_memory_mb(), asked.account.as_dict())
 
-    def _assemble(self) -> Assembly:
-        mine = self.task.deal.replicas_of(self.task.shard)
-        return in_legs([replace(leg, props=replace(leg.props, replicas=mine)) for leg in self.task.legs])
-
     def _keep(self, tick: int, turns: Columns, society: Columns) -> None:
-        self._tick = turns, society
+        self.turns, self.society = turns, society
         if self.folder is not None:
             self.folder.words = words_of(self.assembly)
             self.folder.keep(tick, turns, Columns(length=0))
 
-    def _own(self, state: Mapping[str, Array]) -> dict[str, Array]:
+    def _own(self, state: State) -> State:
         """Return the arrays as this shard keeps them: what is kept by society, for its own only."""
         kept = self.simulation.state()
         places, whole = self.task.deal.places_of(self.task.shard), len(self.task.deal.replicas)
@@ -151,9 +117,11 @@ class Shard:
 
 def serve(task: Task, link: Link) -> None:
     """Be a shard: build it, say so, and do what is asked for as long as somebody asks."""
+    from rehearse.experiments.shards.parted import PartedShard
+
     try:
-        shard = Shard(task)
-        verb, given = link.ask(READY, shard.simulation.users.coupled)
+        shard = Shard(task, link) if task.deal.by == "replicas" else PartedShard(task, link)
+        verb, given = link.ask(READY, shard.facts())
         while True:
             verb, given = link.ask(DONE, getattr(shard, verb)(*given))
     except (EOFError, ConnectionError):
@@ -166,5 +134,7 @@ def portable(error: Exception) -> Exception:
     """Return the error, or one like it that can be sent to another process."""
     if isinstance(error, RehearseError):
         return error
-    problem = f"a shard failed: {type(error).__name__}: {error}."
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    found = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+    problem = f"a shard failed: {found}."
     return NotCompletedError(problem, "Run again without --shards to see where.")

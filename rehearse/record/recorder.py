@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Array, Columns, everywhere
 from rehearse.contract import Exchange, Ints, Users
-from rehearse.record.digest import Links, digest_of, first_links, leaves_of, next_links
+from rehearse.record.digest import Leaves, Links, digest_of, first_links, leaves_of, next_links
 from rehearse.record.page import KEYS, Page, joined
 
 NOT_DIGESTED = frozenset({"measured_ms"})
@@ -77,18 +77,30 @@ class Recorder:
 
     def on_tick(self, tick: int, users: Users) -> None:
         """Digest the tick and hand it over."""
-        self._close_block()
-        turns = joined(sorted(self._pages, key=_first))
-        self._pages = []
-        bounds = self._bounds(turns)
-        society = self._society(tick, users, bounds, turns)
-        proved = {name: a for name, a in turns.items() if name not in NOT_DIGESTED}
-        links = next_links(self.links, leaves_of(bounds, proved))
-        one_each = np.arange(len(self.replicas) + 1, dtype=np.int64)
-        self.links = next_links(links, leaves_of(one_each, society))
+        turns = self.turns_of_tick()
+        society = Columns(dict(self.counted(tick, turns)) | dict(users.summary()))
+        self.chain(self.leaves(turns), society)
         self.user_turns += turns.length
         if self.keep is not None:
             self.keep(tick, turns, society)
+
+    def turns_of_tick(self) -> Columns:
+        """Return the turns since the last tick, in the order (replica, user, turn), and begin a new page."""
+        self._close_block()
+        turns = joined(sorted(self._pages, key=_first))
+        self._pages = []
+        return turns
+
+    def leaves(self, turns: Columns) -> Leaves:
+        """Return the leaves of the digest for the turns of a tick."""
+        proved = {name: a for name, a in turns.items() if name not in NOT_DIGESTED}
+        return leaves_of(self._bounds(turns), proved)
+
+    def chain(self, leaves: Leaves, society: Columns) -> None:
+        """Add a tick to the chains: the leaves of its turns, and a row a replica about the society."""
+        links = next_links(self.links, leaves)
+        one_each = np.arange(len(self.replicas) + 1, dtype=np.int64)
+        self.links = next_links(links, leaves_of(one_each, society))
 
     def _close_block(self) -> None:
         if self._block.turns:
@@ -100,7 +112,9 @@ class Recorder:
         replica = turns["replica"] if turns.length else np.zeros(0, np.int32)
         return np.append(np.searchsorted(replica, self.replicas), turns.length).astype(np.int64)
 
-    def _society(self, tick: int, users: Users, bounds: NDArray[np.int64], turns: Columns) -> Columns:
+    def counted(self, tick: int, turns: Columns) -> Columns:
+        """Return what the turns of a tick say of each society: how many sessions and turns it held."""
+        bounds = self._bounds(turns)
         begun = (
             np.concatenate([[0], np.cumsum(turns["turn"] == 0)]) if turns.length else np.zeros(1, np.int64)
         )
@@ -110,7 +124,7 @@ class Recorder:
             "sessions": np.diff(begun[bounds]).astype(np.int64),
             "turns": np.diff(bounds).astype(np.int64),
         }
-        return Columns(head | dict(users.summary()))
+        return Columns(head)
 
 
 def _first(page: Columns) -> tuple[int, int]:
