@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rehearse.columns import Array, everywhere
-from rehearse.contract import Decisions, Feedback, Flags, Requests, Stage
+from rehearse.columns import Array, Rows, everywhere
+from rehearse.contract import Decisions, Feedback, Requests, Stage
 from rehearse.errors import ContractError, PolicyLoadError, UserError
 from rehearse.policies.complaints import Complaints
 from rehearse.policies.function import FunctionPolicy, PersonPolicy, adapt
@@ -74,8 +74,13 @@ class LearningPolicy:
 
     def learn(self, feedback: Feedback) -> None:
         """Tell each copy what happened in its society."""
-        for replica, thing in self._things.items():
-            thing.learn(_part(feedback, feedback.replica == replica))
+        order = np.argsort(feedback.replica, kind="stable")
+        replica = feedback.replica[order]
+        starts, stops = (
+            np.searchsorted(replica, list(self._things), side=side) for side in ("left", "right")
+        )
+        for thing, start, stop in zip(self._things.values(), starts, stops, strict=True):
+            thing.learn(_part(feedback, order[start:stop]))
         self._learned = min(self._learned + 1, LAST_VERSION)
 
     def state(self) -> dict[str, Array]:
@@ -100,9 +105,13 @@ class LearningPolicy:
                 problem = f"the policy {self.name!r} learns, but has no `state` and `restore` to resume from."
                 raise UserError(problem, "Run again from the start, or give it both.")
             return
+        kept: dict[str, dict[str, Array]] = {str(replica): {} for replica in self._things}
+        for name, array in state.items():
+            society, slash, own = name.partition("/")
+            if slash and society in kept:
+                kept[society][own] = array
         for replica, thing in self._things.items():
-            prefix = f"{replica}/"
-            thing.restore({k.removeprefix(prefix): a for k, a in state.items() if k.startswith(prefix)})
+            thing.restore(kept[str(replica)])
 
 
 def _asked(thing: Any, name: str, version: str) -> FunctionPolicy | PersonPolicy:
@@ -112,6 +121,6 @@ def _asked(thing: Any, name: str, version: str) -> FunctionPolicy | PersonPolicy
     return adapt(thing.decide, {}, name, version)
 
 
-def _part(feedback: Feedback, mine: Flags) -> Feedback:
+def _part(feedback: Feedback, mine: Rows) -> Feedback:
     arrays = {f.name: getattr(feedback, f.name)[mine] for f in fields(Feedback) if f.name != "tick"}
     return replace(feedback, **arrays)
