@@ -246,7 +246,7 @@ class Lifecycle:
         """Let those in who decided to be here from this tick on; return their rows, ascending."""
         self._tick = tick
         columns = self._columns
-        if not self._on:
+        if not self._on or tick == 0:
             return np.zeros(0, dtype=np.int64)
         back = raw(columns, "returned") == tick
         rows = np.flatnonzero((back | (raw(columns, "arrived") == tick)) & ~raw(columns, "alive"))
@@ -278,10 +278,14 @@ class Lifecycle:
         columns = self._columns
         if not self._on:
             return
-        here, known = raw(columns, "alive")[piece].copy(), raw(columns, "arrived")[piece] >= 0
+        here = raw(columns, "alive")[piece].copy()
+        arrived, returned = raw(columns, "arrived")[piece], raw(columns, "returned")[piece]
+        # Whom a program removed did not leave: such a person does not come back.
+        left = raw(columns, "left")[piece] >= np.maximum(arrived, returned)
         raw(columns, "ticks_here")[piece] += here
         u = self._chance.uniform("life", columns["replica"][piece], columns["user"][piece], tick=tick)[:, 0]
-        for who, law in ((here, self._leave), (~here & known, self._return), (~here & ~known, self._arrive)):
+        new, away = ~here & (arrived < 0), ~here & (arrived >= 0) & left
+        for who, law in ((here, self._leave), (away, self._return), (new, self._arrive)):
             some = np.flatnonzero(who)
             law(piece.start + some, u.take(some), tick)
 

@@ -134,6 +134,19 @@ def test_who_leaves_comes_back_after_a_geometric_absence():
         assert (away == k).mean() == pytest.approx(expected, abs=5 * (expected / 20_000) ** 0.5)
 
 
+def test_who_was_removed_does_not_come_back():
+    """Only who left may return; whom a program took out stays out, also after an earlier return."""
+    crowd = crowd_of(6, churn={"distrust": 1.0}, returns={"rate": 1.0}, traits={"trust": 0.0})
+    crowd.columns["alive"][0] = False
+    pass_time(crowd, 1)
+    crowd.columns["trust"][:] = 1.0
+    pass_time(crowd, 2, first=1)
+    assert crowd.columns["alive"].tolist() == [False] + [True] * 5
+    crowd.columns["alive"][1] = False
+    pass_time(crowd, 3, first=3)
+    assert crowd.columns["alive"].tolist() == [False, False] + [True] * 4
+
+
 @pytest.mark.parametrize(
     ("law", "expected"),
     [
