@@ -113,5 +113,5 @@ def _numba() -> Any:
     numba = importlib.import_module("numba")
     while _state.inlined:
         extending = importlib.import_module("numba.extending")
-        extending.register_jitable(inline="always")(_state.inlined.pop())
+        extending.register_jitable(_state.inlined.pop())
     return numba
