@@ -71,8 +71,11 @@ def main() -> int:
     """Measure, write, and print the table."""
     asked = _arguments()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    if asked.quick:
+        os.environ["REHEARSE_FAST"] = "0"  # making kernels ready would take longer than all the rest
     ledger, asked.machine = Ledger(), machine()
-    for name, measure in sections.all_of(quick=asked.quick, make_peers=asked.peers).items():
+    chosen = sections.all_of(quick=asked.quick, make_peers=asked.peers, repeats=asked.repeats)
+    for name, measure in chosen.items():
         if not asked.only or name in asked.only:
             ledger.enter(name, measure)
     whole = ledger.whole(asked)
@@ -106,6 +109,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure everything that docs/performance.md promises.")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it all work?")
     parser.add_argument("--peers", action="store_true", help="make environments for the peers that lack one")
+    parser.add_argument(
+        "--repeats", type=int, default=None, help="how often each arm is run; the best counts"
+    )
     parser.add_argument("--only", nargs="*", default=(), help="only these sections")
     parser.add_argument("--out", type=Path, default=None, help="where to write, instead of latest.json")
     parser.add_argument("--page", type=Path, default=None, help="whose table to rewrite")

@@ -33,7 +33,6 @@ class Peer:
     module: str
     """What must be importable for it to be there."""
     given: tuple[object, ...]
-    quick: tuple[object, ...]
 
 
 FRAMES = Peer(
@@ -43,7 +42,6 @@ FRAMES = Peer(
     packages=("mesa-frames==0.1.0a0", "scipy"),
     module="mesa_frames",
     given=("--model", "cheap", "--users", 100_000, "--ticks", 5),
-    quick=("--model", "cheap", "--users", 500, "--ticks", 1),
 )
 TRECS = Peer(
     name="T-RECS",
@@ -52,7 +50,6 @@ TRECS = Peer(
     packages=("trecs==0.2.1", "numpy<1.24"),
     module="trecs",
     given=("--users", 2_000, "--ticks", 5),
-    quick=("--users", 100, "--ticks", 1),
 )
 RECSIM = Peer(
     name="RecSim",
@@ -61,12 +58,11 @@ RECSIM = Peer(
     packages=("recsim==0.2.4",),
     module="recsim.environments.interest_evolution",
     given=("--model", "fixed", "--users", 2_000, "--ticks", 5),
-    quick=("--model", "fixed", "--users", 100, "--ticks", 1),
 )
 PEERS = (FRAMES, TRECS, RECSIM)
 
 
-def run(peer: Peer, *, make: bool, quick: bool) -> Any:
+def run(peer: Peer, *, make: bool) -> Any:
     """Run a peer once; raises NotMeasured where it cannot be had."""
     python = FOLDER / peer.name / "bin" / "python"
     if not python.is_file():
@@ -74,7 +70,7 @@ def run(peer: Peer, *, make: bool, quick: bool) -> Any:
             problem = f"{peer.name} has no environment; `make bench` makes one"
             raise NotMeasured(problem)
         _install(peer, python.parents[1])
-    return script(peer.script, *(peer.quick if quick else peer.given), python=python)
+    return script(peer.script, *peer.given, python=python)
 
 
 def _install(peer: Peer, folder: Path) -> None:

@@ -46,11 +46,27 @@ PROMISES = (
     Promise("x_trecs", 300, "Times the rate of T-RECS, content filtering", True, 0),
     Promise("x_recsim", 150, "Times the rate of RecSim, interest evolution", True, 0),
     Promise("scale_1m_over_10k", 1.25, "Cost of a user turn at 1,000,000 users ÷ at 10,000"),
-    Promise("bytes_per_user", 300, "Bytes a user before the first tick, ties included, tastes not", digits=0),
+    Promise("bytes_per_user", 300, "Bytes a user: standard persona, beside tastes and ties", digits=0),
     Promise("influence_over_csr", 1.5, "A tick of influence, 1,000,000 people ÷ bare CSR product"),
     Promise("handles_over_mesa", 1.0, "Scalar behaviour through handles ÷ plain Mesa objects (time)"),
     Promise("shards2_over_two_copies", 0.9, "Two shards ÷ two independent copies (rate)", at_least=True),
 )
+BESIDE = {
+    "overhead_without_making_people": "Overhead at 100,000 users without making people and ties",
+    "overhead_w_100k_full_row": "Overhead at 100,000 users with all columns recorded",
+    "cost_of_the_full_row_cheap": "Cost of a turn with all columns ÷ with W's, cheap model",
+    "cost_of_the_usual_tile_linear": "Cost of a turn asked in tiles of 256 ÷ a block at a time, linear model",
+    "cost_of_the_usual_tile_cheap": "The same, cheap model",
+    "x_mesa_objects_linear": "Times the rate of plain Mesa objects, linear model",
+    "x_trecs_linear": "Times the rate of T-RECS, linear model",
+    "influence_over_csr_float64": "Influence ÷ a bare product in double precision",
+    "handles_over_mesa_opinions": "Handles ÷ plain Mesa (time): opinions",
+    "handles_over_mesa_boltzmann": "Handles ÷ plain Mesa (time): Boltzmann wealth",
+    "handles_over_mesa_attributes": "Handles ÷ plain Mesa (time): reading and writing attributes alone",
+    "feed_over_mesa_greedy": "Times the rate of plain Mesa on `feed`, greedy-v1 (aim: 10)",
+    "feed_over_mesa_constant": "Times the rate of plain Mesa on `feed`, constant-v1 (aim: 20)",
+}
+"""Other figures that the page shows."""
 KEYS = tuple(promise.key for promise in PROMISES)
 
 
@@ -60,6 +76,16 @@ def table(found: Mapping[str, Any]) -> str:
     notes = found.get("notes", {})
     rows = [p.row(found.get(p.key), notes.get(p.key, "no reason given")) for p in PROMISES]
     return "\n".join([head, *rows])
+
+
+def beside(found: Mapping[str, Any]) -> str:
+    """Return the table of the other figures in Markdown; those of pieces stand under `measured`."""
+    known: dict[str, Any] = {}
+    for each in found.get("measured", {}).values():
+        known |= each if isinstance(each, Mapping) else {}
+    known |= found
+    rows = [f"| {words} | {known[key]:,.2f} |" for key, words in BESIDE.items() if known.get(key) is not None]
+    return "\n".join(["| Beside these | Measured |", "|---|---|", *rows])
 
 
 def where_it_goes(found: Mapping[str, Any]) -> str:
@@ -94,6 +120,6 @@ def rewritten(page: str, found: Mapping[str, Any]) -> str:
     if not begin or not end:
         problem = f"the page lacks {BEGIN} or {END}"
         raise ValueError(problem)
-    parts = (table(found), measured_on(found), where_it_goes(found))
+    parts = (table(found), measured_on(found), beside(found), where_it_goes(found))
     middle = "\n\n".join(parts)
     return f"{before}{BEGIN}\n{middle}\n{END}{after}"

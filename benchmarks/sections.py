@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,11 @@ class Sizes:
     twin_ticks: int = 5
     rows: int = 102_400
     repeats: int = 3
+    trimmed: bool = False
+    """Leave out the arms that only say what something else would have cost."""
 
 
-QUICK = Sizes(small=500, middle=1_000, large=2_000, twin=100, ticks=1, twin_ticks=1, rows=2_048, repeats=1)
+QUICK = Sizes(500, 1_000, 2_000, twin=100, ticks=1, twin_ticks=1, rows=2_048, repeats=1, trimmed=True)
 OF = {
     "memory": "bytes_per_user",
     "influence": "influence_over_csr",
@@ -52,20 +54,24 @@ Measured = dict[str, Any]
 """What the best repetition of an arm said, with `ns` a row or user turn; or a NotMeasured."""
 
 
-def all_of(*, quick: bool, make_peers: bool) -> dict[str, Callable[[], Found]]:
+def all_of(*, quick: bool, make_peers: bool, repeats: int | None) -> dict[str, Callable[[], Found]]:
     """Return the sections in the order in which they are measured."""
     sizes = QUICK if quick else Sizes()
-    return {
+    sizes = sizes if repeats is None else replace(sizes, repeats=repeats)
+    pieces = {"influence": "influence", "handles": "handles_vs_mesa", "shards": "shards"}
+    sections = {
         "workload": partial(workload, sizes),
         "scale": partial(scale, sizes),
         "memory": partial(memory, sizes),
-        "peers": partial(against_peers, sizes, make=make_peers),
-        "phases": partial(phases, sizes),
-        "influence": partial(from_piece, "influence", quick=quick),
-        "handles": partial(from_piece, "handles_vs_mesa", quick=quick),
-        "recording": partial(from_piece, "recording", quick=quick),
-        "shards": partial(from_piece, "shards", quick=quick),
-    } | ({} if quick else {"feed": feed})
+    }
+    if not quick:
+        sections["peers"] = partial(against_peers, sizes, make=make_peers)
+    sections |= {name: partial(from_piece, module, quick=quick) for name, module in pieces.items()}
+    if not quick:
+        sections["recording"] = partial(from_piece, "recording", quick=False)
+        sections["phases"] = partial(phases, sizes)
+        sections["feed"] = feed
+    return sections
 
 
 def workload(sizes: Sizes) -> Found:
@@ -88,7 +94,11 @@ def _workload(sizes: Sizes, seen: Path) -> Found:
         "linear 1m": _ours("linear", sizes.large, sizes.ticks),
         "linear 100k, all columns": _ours("linear", sizes.middle, 2 * sizes.ticks, "all"),
         "cheap 100k, all columns": _ours("cheap", sizes.middle, 2 * sizes.ticks, "all"),
+        "linear 100k, tiles of 256": _ours("linear", sizes.middle, 2 * sizes.ticks, tile=256),
+        "cheap 100k, tiles of 256": _ours("cheap", sizes.middle, 2 * sizes.ticks, tile=256),
     }
+    if sizes.trimmed:
+        arms = {name: arm for name, arm in arms.items() if "," not in name and name != "mesa linear"}
     best = alternate(arms, sizes.repeats)
     found = _ratios(best, {name: (arm, "bare linear") for name, arm in OVERHEADS.items()}, "whole_ns")
     others = {
@@ -97,6 +107,8 @@ def _workload(sizes: Sizes, seen: Path) -> Found:
         "overhead_without_making_people": ("linear 100k", "bare linear"),
         "cost_of_the_full_row_linear": ("linear 100k, all columns", "linear 100k"),
         "cost_of_the_full_row_cheap": ("cheap 100k, all columns", "cheap 100k"),
+        "cost_of_the_usual_tile_linear": ("linear 100k, tiles of 256", "linear 100k"),
+        "cost_of_the_usual_tile_cheap": ("cheap 100k, tiles of 256", "cheap 100k"),
     }
     found = _both(found, _ratios(best, others))
     rate, why = _value(best, "cheap 100k", lambda arm: 1e9 / arm["ns"])
@@ -123,19 +135,23 @@ def scale(sizes: Sizes) -> Found:
 
 
 def memory(sizes: Sizes) -> Found:
-    """Measure what a user takes before the first tick."""
-    seated = script("w_ours.py", "--seat", "--users", sizes.large)
+    """Measure what a user holds before the first tick."""
+    seated = script("w_ours.py", "--seat", "--users", sizes.middle)
     return Found({"bytes_per_user": seated["bytes_per_user"]}, detail={"memory": seated})
 
 
 def phases(sizes: Sizes) -> Found:
-    """Measure where the time of a run goes."""
-    arms = {
-        f"{model}, {name}": ("--model", model, "--users", users, "--ticks", 2 * sizes.ticks)
+    """Measure where the time of a run goes, on W and on `feed`."""
+    ticks = 2 * sizes.ticks
+    found = {
+        f"W, {model}": script(
+            "w_ours.py", "--phases", "--model", model, "--users", sizes.middle, "--ticks", ticks
+        )
         for model in ("linear", "cheap")
-        for name, users in (("100k", sizes.middle),)
     }
-    found = {name: script("w_ours.py", "--phases", *arguments) for name, arguments in arms.items()}
+    for policy in ("random-v1", "greedy-v1"):
+        given = ("--scenario", "feed", "--policy", policy, "--users", sizes.middle, "--ticks", ticks)
+        found[f"feed, {policy}"] = script("phases.py", *given)
     return Found(detail={"phases": found})
 
 
@@ -145,8 +161,7 @@ def against_peers(sizes: Sizes, *, make: bool) -> Found:
         "cheap, beside peers": _ours("cheap", sizes.middle, 2 * sizes.ticks),
         "linear, beside peers": _ours("linear", sizes.middle, 2 * sizes.ticks),
     }
-    quick = sizes is QUICK
-    arms |= {peer.name: partial(peers.run, peer, make=make, quick=quick) for peer in peers.PEERS}
+    arms |= {peer.name: partial(peers.run, peer, make=make) for peer in peers.PEERS}
     beside = {
         "x_mesa_frames": (peers.FRAMES.name, "cheap, beside peers"),
         "x_trecs": (peers.TRECS.name, "cheap, beside peers"),
@@ -203,8 +218,8 @@ def _bare(model: str, sizes: Sizes, seen: Path) -> Arm:
     return partial(script, "bare.py", "--model", model, "--rows", sizes.rows, "--seen", seen)
 
 
-def _ours(model: str, users: int, ticks: int, columns: str = "w") -> Arm:
-    given = ("--model", model, "--users", users, "--ticks", ticks, "--columns", columns)
+def _ours(model: str, users: int, ticks: int, columns: str = "w", tile: int = 0) -> Arm:
+    given = ("--model", model, "--users", users, "--ticks", ticks, "--columns", columns, "--tile", tile)
     return partial(script, "w_ours.py", *given)
 
 
@@ -218,6 +233,8 @@ def _ratios(best: Measured, pairs: Mapping[str, tuple[str, str]], of: str = "ns"
     keys: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     for key, pair in pairs.items():
+        if not set(pair) <= best.keys():
+            continue
         missing = [best[name] for name in pair if isinstance(best[name], NotMeasured)]
         keys[key] = None if missing else best[pair[0]][of] / best[pair[1]][of]
         if missing:

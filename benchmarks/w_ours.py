@@ -87,21 +87,26 @@ def watch(users: int, model: str, out: Path) -> dict[str, float]:
 
 
 def seat(users: int) -> dict[str, float]:
-    """Return how many bytes a person holds before the first tick, and in what."""
+    """Return how many bytes a person holds before the first tick: with W's persona, and the standard one."""
+    found: dict[str, float] = {}
+    for name, scenario in (("workload", "workload"), ("standard", "feed")):
+        found |= {f"{name}_{what}": size for what, size in _held(scenario, users).items()}
+    return {"bytes_per_user": found["standard_columns"]} | found
+
+
+def _held(scenario: str, users: int) -> dict[str, float]:
+    from rehearse.experiments.api import load
     from rehearse.experiments.build import assemble
 
-    assemble(_scenario(100, 1, "cheap", "w"))  # so that what is loaded once is there
-    before = _resident()
-    assembly = assemble(_scenario(users, 1, "cheap", "w"))
-    grown = (_resident() - before) / users
-    columns = assembly.simulation.users.columns
-    taste = columns["taste"].nbytes / users if "taste" in columns else 0.0
-    return {
-        "bytes_per_user": grown - taste,
-        "columns": sum(columns[name].nbytes for name in columns) / users,
-        "tastes": taste,
-        "grown": grown,
+    people: Any = assemble(load(scenario, users=users, ticks=1, replicas=1)).simulation.users
+    columns, ties = people.columns, people.ties
+    tastes = columns["taste"].nbytes
+    sizes = {
+        "columns": sum(columns[name].nbytes for name in columns) - tastes,
+        "tastes": tastes,
+        "ties": ties.indptr.nbytes + ties.indices.nbytes,
     }
+    return {name: size / users for name, size in sizes.items()}
 
 
 def main() -> int:
@@ -136,12 +141,14 @@ def _ready(model: str) -> None:
     from rehearse.compiled import SWITCH, available, expect
     from rehearse.experiments import running
 
-    if available():
+    chosen = os.environ.get(SWITCH)
+    if available() and chosen is None:
         os.environ[SWITCH] = "1"
         expect(0)
     with tempfile.TemporaryDirectory() as folder:
         running.run(_scenario(200, 1, model, "w"), out=Path(folder) / "run")
-    os.environ.pop(SWITCH, None)
+    if chosen is None:
+        os.environ.pop(SWITCH, None)
 
 
 def _scenario(users: int, ticks: int, model: str, columns: str) -> Any:
