@@ -53,12 +53,10 @@ class Ledger:
 
     def whole(self, asked: argparse.Namespace) -> dict[str, Any]:
         """Return everything, the promised keys first."""
-        for key, value in self.keys.items():
-            if value is None:
-                self.notes.setdefault(key, "not measured in this run")
+        missing = {key: "not measured in this run" for key, value in self.keys.items() if value is None}
         return {
             **{k: None if v is None else float(f"{v:.4g}") for k, v in self.keys.items()},
-            "notes": self.notes,
+            "notes": missing | self.notes,
             "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "version": _version(),
             "quick": asked.quick,
@@ -75,15 +73,15 @@ def main() -> int:
         os.environ["REHEARSE_FAST"] = "0"  # making kernels ready would take longer than all the rest
     ledger, asked.machine = Ledger(), machine()
     chosen = sections.all_of(quick=asked.quick, make_peers=asked.peers, repeats=asked.repeats)
-    for name, measure in chosen.items():
-        if not asked.only or name in asked.only:
-            ledger.enter(name, measure)
-    whole = ledger.whole(asked)
     out, page = asked.out, asked.page
     if not asked.quick and not asked.only:
         out, page = out or LATEST, page or PAGE
-    if out is not None:
-        _write(out, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    for name, measure in chosen.items():
+        if not asked.only or name in asked.only:
+            ledger.enter(name, measure)
+            if out is not None:  # so that an interrupted run leaves what it found
+                _write(out, json.dumps(ledger.whole(asked), indent=2, ensure_ascii=False) + "\n")
+    whole = ledger.whole(asked)
     if page is not None:
         _write(page, performance.rewritten(page.read_text(encoding="utf-8"), whole))
     print("\n" + performance.table(whole))
@@ -109,9 +107,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure everything that docs/performance.md promises.")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it all work?")
     parser.add_argument("--peers", action="store_true", help="make environments for the peers that lack one")
-    parser.add_argument(
-        "--repeats", type=int, default=None, help="how often each arm is run; the best counts"
-    )
+    parser.add_argument("--repeats", type=int, default=None, help="runs of each arm; the best counts")
     parser.add_argument("--only", nargs="*", default=(), help="only these sections")
     parser.add_argument("--out", type=Path, default=None, help="where to write, instead of latest.json")
     parser.add_argument("--page", type=Path, default=None, help="whose table to rewrite")
