@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 Work = Callable[[], None]
 
-QUEUE_BYTES = 1 << 28
+QUEUE_BYTES = 1 << 27
 
 
 @dataclass(slots=True)
