@@ -61,6 +61,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("random-v1", "rehearse.policies.baselines:Random", "any available item, all as likely"),
         Entry("constant-v1", "rehearse.policies.baselines:Constant", "always the same slate"),
         Entry("popular-v1", "rehearse.policies.learners:Popular", "what was taken most so far"),
+        Entry("exposure-v1", "rehearse.policies.exposure:Exposure", "what was shown often, to some power"),
         Entry("greedy-v1", "rehearse.policies.baselines:Greedy", "the truly best item: an oracle"),
         Entry("epsilon-v1", "rehearse.policies.learners:EpsilonGreedy", "learns from outcomes between ticks"),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
