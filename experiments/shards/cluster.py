@@ -24,6 +24,9 @@ from rehearse.experiments.shards.rooms import LostError, one_thread_each, with_e
 from rehearse.experiments.shards.sayings import Task
 from rehearse.experiments.shards.work import serve
 
+RESTORED = ("RAY_AUTH_MODE", "RAY_CLIENT_MODE")
+"""Environment variables that Ray sets and does not take back."""
+
 
 class Actor:
     """A shard in an actor: its work goes on in a thread, and what it says waits to be fetched."""
@@ -66,7 +69,7 @@ class RayRoom:
 
     def begin(self, task: Task) -> None:
         """Begin an actor, in place of one that is lost."""
-        self.lose(task.shard)
+        self.kill(task.shard)
         kind = self._ray.remote(num_cpus=1, max_restarts=0)(Actor)
         actor = self._actors[task.shard] = kind.remote(task)
         self._said[task.shard] = actor.hear.options(num_returns=2).remote()
@@ -98,16 +101,15 @@ class RayRoom:
     def free(self, handles: list[Any]) -> None:
         """Do nothing: Ray counts who still refers to what."""
 
-    def lose(self, shard: int) -> None:
+    def kill(self, shard: int) -> None:
         """Kill the actor of a shard, if it has one."""
-        actor = self._actors.pop(shard, None)
-        if actor is not None:
-            self._ray.kill(actor)
+        if shard in self._actors:
+            self._ray.kill(self._actors[shard])
 
     def close(self) -> None:
         """End the actors, and the cluster if it was begun here."""
         for shard in list(self._actors):
-            self.lose(shard)
+            self.kill(shard)
         self._end.close()
 
     def _check(self, shards: int) -> None:
@@ -120,7 +122,7 @@ class RayRoom:
 @contextlib.contextmanager
 def _connected(shards: int, address: str) -> Iterator[Any]:
     """Connect to a cluster, or begin one on this machine; leave everything as it was."""
-    with with_environment(_settings(address), ("RAY_AUTH_MODE",)), one_thread_each():
+    with with_environment(_settings(address), RESTORED), one_thread_each():
         ray = _imported()
         if ray.is_initialized():  # by the program that we are called from: it is its cluster
             yield ray
