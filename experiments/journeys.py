@@ -193,7 +193,10 @@ def _everybody(record: RunRecord) -> str:
 
 
 def _people_kept(record: RunRecord) -> str:
-    return "(SELECT * FROM users WHERE recorded)" if record.scope.kind == "sample" else "users"
+    """Return SQL for the people there is something to read of: those recorded who ever were here."""
+    comes_and_goes = "ticks_here" in record.query("SELECT * FROM users LIMIT 0")
+    asked = [*["recorded"] * (record.scope.kind == "sample"), *["ticks_here > 0"] * comes_and_goes]
+    return f"(SELECT * FROM users WHERE {' AND '.join(asked)})" if asked else "users"
 
 
 def _lives(record: RunRecord, where: str | None) -> Columns:

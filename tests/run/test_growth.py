@@ -7,7 +7,7 @@ import pytest
 
 from rehearse.columns import Columns
 from rehearse.errors import UserError
-from rehearse.experiments import journey
+from rehearse.experiments import journey, journeys
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.forking import fork
@@ -155,6 +155,14 @@ def test_the_report_shows_who_came_and_went(record):
     assert f"50 people were here in the first day and {ticks['here'][-1]:,.0f} in the last" in page
     assert "Left dissatisfied" in page
     assert "Came because of friends who are here" in page
+
+
+def test_lives_are_those_of_people_who_came(record):
+    """Whoever never came is not among the lives worth reading."""
+    came = record.query("SELECT count(*) AS n FROM users WHERE arrived >= 0")["n"][0]
+    found = journeys.find(record, where="sessions >= 0", limit=1)
+    assert (found.of, found.found) == (came, came)
+    assert came < 640
 
 
 def test_the_sampled_ties_are_those_of_people_here(record):
