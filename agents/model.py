@@ -279,6 +279,13 @@ class Rehearsal(mesa.Model):
         return users
 
 
+def collector(
+    model_reporters: Mapping[str, Any], agent_reporters: Mapping[str, Any] | None = None
+) -> mesa.DataCollector:
+    """Return Mesa's DataCollector for these reporters, for those who do not import Mesa themselves."""
+    return mesa.DataCollector(model_reporters=model_reporters, agent_reporters=agent_reporters or None)
+
+
 def _own_seed(seed: int, replica: int) -> int:
     """Return the seed of Mesa's generators in a replica: in the first that of the run, else its own."""
     return seed if replica == 0 else key_of(seed, f"mesa/{replica}")[0]

@@ -29,7 +29,7 @@ from rehearse.policies.asked import Asked
 from rehearse.policies.loading import load
 from rehearse.policies.stack import LearningStack, Stack
 from rehearse.record.digest import digest_of
-from rehearse.record.recorder import Recorder
+from rehearse.record.recorder import Recorder, no_turns
 
 WALL_LIMIT_S = 60.0
 
@@ -108,9 +108,10 @@ def play(
                 problem = f"{model.__name__}.step() lets no time pass."
                 raise UserError(problem, "Call super().step() in it: that is where people meet the policy.")
         links.append(recorder.links)
+    recorded = any(turns.length for turns in minutes.turns)
     return Played(
         digest=digest_of(np.arange(replicas, dtype=np.int32), np.concatenate(links)),
-        turns=stacked(minutes.turns),
+        turns=stacked(minutes.turns) if recorded else no_turns(),
         ticks=stacked(minutes.ticks),
         items=model.items,
     )

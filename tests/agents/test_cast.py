@@ -196,6 +196,14 @@ def test_a_model_that_learns_is_told(tmp_path):
     assert [row[2] for row in rows_of(played, 1)] == [0, 0, 0, 1, 1, 1]
 
 
+def test_nobody_may_ever_ask():
+    """Where nobody opens a session the record of turns is empty, and shares are unknown."""
+    played = rehearse.play(Inn, policy=waiter, guests=0, replicas=2, ticks=2)
+    assert played.turns.length == 0
+    assert np.isnan(played.share("soup"))
+    assert played.measure("eaten").estimate == 0.0
+
+
 def test_a_society_can_be_stepped_by_hand():
     """`seated` gives a Mesa model with its policy; without a policy people live on and meet nobody."""
     inn = seated(Inn, policy=waiter, ticks=2, guests=4)
