@@ -22,16 +22,20 @@ from rehearse.contract import Decisions, Requests, Stage
 from rehearse.environments.workload import Settings, Workload
 
 
+def items_of(seed: int) -> Catalogue:
+    """Return the items of a run with this seed, and the models' weights over them."""
+    items = Workload(Settings(), Chance(seed)).table_of_items
+    vectors = np.ascontiguousarray(items[:, :TASTES], dtype=np.float32)
+    return Catalogue(vectors, items[:, TASTES].astype(np.float32), catalogue().weights)
+
+
 class Linear:
     """Scores all items by what it sees, and shows the best five."""
 
     model = "linear"
 
     def __init__(self, stage: Stage) -> None:
-        items = Workload(Settings(), Chance(stage.seed)).table_of_items
-        vectors = np.ascontiguousarray(items[:, :TASTES], dtype=np.float32)
-        quality = items[:, TASTES].astype(np.float32)
-        self._slates = bare.MODELS[self.model](Catalogue(vectors, quality, catalogue().weights))
+        self._slates = bare.MODELS[self.model](items_of(stage.seed))
 
     def decide(self, requests: Requests) -> Decisions:
         """Answer a batch."""

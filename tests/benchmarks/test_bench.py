@@ -92,6 +92,21 @@ def test_the_mesa_twin_lives_through_the_workload():
     assert lived["turns a session"] == pytest.approx(5.2, rel=0.05)
 
 
+@pytest.mark.parametrize("model", ["linear", "cheap"])
+def test_the_engine_and_its_mesa_twin_live_through_the_same(model, monkeypatch):
+    """On the same items W comes to the same satisfaction, outcomes, refusals and turns in both."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setenv("REHEARSE_FAST", "0")
+    import w_mesa
+    import w_ours
+    from w_models import items_of
+
+    monkeypatch.setattr(w_mesa, "catalogue", lambda: items_of(7))
+    ours = w_ours.ours(1000, 3, model)["lived"]
+    twin = w_mesa.measure(1000, 3, model, by_row=False)["lived"]
+    assert ours == pytest.approx(twin, rel=0.04)
+
+
 @pytest.mark.slow
 def test_a_quick_run_measures_or_says_why_not(tmp_path, performance):
     """`bench.py --quick` fills every promised key with a number, or null and a note."""
@@ -102,5 +117,7 @@ def test_a_quick_run_measures_or_says_why_not(tmp_path, performance):
     assert list(written)[: len(performance.KEYS)] == list(performance.KEYS)
     for key in performance.KEYS:
         assert written[key] is not None or written["notes"][key], key
-    assert written["influence_over_csr"] > 0.0
+    measured = ("overhead_w_100k", "x_mesa_objects", "scale_1m_over_10k", "influence_over_csr")
+    assert all(written[key] > 0.0 for key in measured)
+    assert 0.0 < written["bytes_per_user"] < 1000.0
     assert performance.table(written) in page.read_text(encoding="utf-8")
