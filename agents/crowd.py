@@ -137,7 +137,7 @@ class Crowd:
         self._circles = Circles(people.society, ties, layers or {}, chance, len(self.replicas))
         self._circles.begin(self.columns)
         self.coupled = self._circles.coupled or (ties is not None and _meet(people))
-        measures.begin(people.society.emergence, self.columns, ties)
+        measures.begin(people.society.emergence, self.columns)
         self._chance = chance
         self._among = EVERYBODY
         self._by_adoption = "adopted" in drawn
@@ -155,7 +155,7 @@ class Crowd:
         self._circles.begin(self.columns)
         self.ties = None if friends is None else among.of(friends)
         self.coupled = self._circles.coupled or (friends is not None and _meet(people))
-        measures.begin(people.society.emergence, self.columns, self.ties)
+        measures.begin(people.society.emergence, self.columns)
 
     def oversee(self, people: People, group: Callable[[], Array]) -> None:
         """Be whoever sums up a population that shards hold; `group` returns everybody's groups.

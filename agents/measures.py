@@ -33,22 +33,18 @@ MEANS = ("trust", "satisfaction", "opinion", "habit", "adopted")
 OPINION = "opinion"
 
 
-def check(asked: Emergence, columns: Columns, ties: Ties | None) -> None:
+def check(asked: Emergence, columns: Columns) -> None:
     """Raise ScenarioError where a measure is asked of something that these people do not have."""
     plain = [name for name, a in columns.items() if a.ndim == 1 and a.dtype.kind in "fi"]
     for name in asked.of:
         if name not in plain:
             problem = f"people.society.emergence.of: people have no column {name!r} of one number each."
             raise ScenarioError(problem, did_you_mean(name, plain))
-    needing = [name for name in asked.measures if name in {"echo", "segregation", "cascades"}]
-    if needing and ties is None:
-        problem = f"people.society.emergence: {needing[0]} is a matter of ties, and nobody knows anybody."
-        raise ScenarioError(problem, "Give people.society.graph a kind, or leave the measure out.")
 
 
-def begin(asked: Emergence, columns: Columns, ties: Ties | None) -> None:
+def begin(asked: Emergence, columns: Columns) -> None:
     """Check what is asked for, and give people the columns that it needs."""
-    check(asked, columns, ties)
+    check(asked, columns)
     if "cascades" in asked.measures:
         began = raw(columns, "adopted") & raw(columns, "alive")
         columns["adopted_after"] = np.where(began, 0, adoption.NEVER).astype(np.int32)

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from rehearse.scenario.base import Positive, Strict
 
 Family = Literal["clusters", "echo", "segregation", "cascades", "consumption"]
+ALONG_TIES: frozenset[Family] = frozenset({"echo", "segregation", "cascades"})
+"""What can only be measured where people know one another."""
 
 
 class Emergence(Strict):

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict
+from rehearse.scenario.emergence import ALONG_TIES
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
 from rehearse.scenario.society import Society
 
@@ -307,6 +308,14 @@ class People(Strict):
     """None: nobody leaves."""
     returns: Returns | None = None
     """None: who left stays away."""
+
+    @model_validator(mode="after")
+    def _ties_are_there_to_measure(self) -> Self:
+        along = [name for name in self.society.emergence.measures if name in ALONG_TIES]
+        if along and self.society.graph.kind == "none":
+            problem = f"society.emergence asks for {along[0]}, a matter of ties, and society.graph has none"
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:

@@ -9,8 +9,11 @@ import pytest
 from rehearse.errors import ScenarioError
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.footprint import small
 from rehearse.experiments.metrics import Measures, find
 from rehearse.experiments.running import run
+from rehearse.experiments.shards import Spread
+from rehearse.scenario.model import Part
 
 ASKED = {
     "people.society.emergence.measures": ["clusters", "echo", "segregation", "cascades", "consumption"],
@@ -98,6 +101,27 @@ def test_a_replica_alone_has_the_same_measures(asked):
         simulation.advance()
     whole, single = together.users.summary(), alone.users.summary()
     assert {n: a[1].tobytes() for n, a in whole.items()} == {n: a[0].tobytes() for n, a in single.items()}
+
+
+def test_a_few_people_can_be_tried_out_without_their_society(asked):
+    """Where memory is foreseen from a few people who know nobody, measures of ties are left out."""
+    simulation = assemble(small(asked, 20), Props()).simulation
+    simulation.advance()
+    assert "echo" not in simulation.users.summary()
+    assert "clusters" in simulation.users.summary()
+
+
+@pytest.mark.slow
+def test_shards_leave_no_trace_in_what_is_measured(tmp_path):
+    """People parted among two processes adopt from one another and measure the same as in one."""
+    many = load("feed", users=4_200, ticks=2, replicas=1, settings=ASKED)
+    many = many.model_copy(update={"policy": Part(name="random-v1")})
+    whole, parted = (
+        run(many, out=tmp_path / str(shards), spread=Spread(shards, "local")) for shards in (1, 2)
+    )
+    assert whole.digest == parted.digest
+    ticks = [done.turns.query("SELECT * FROM ticks ORDER BY tick") for done in (whole, parted)]
+    assert {n: a.tobytes() for n, a in ticks[0].items()} == {n: a.tobytes() for n, a in ticks[1].items()}
 
 
 @pytest.mark.parametrize(
