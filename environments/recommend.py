@@ -127,9 +127,9 @@ class Recommend:
         self._enter(BEFORE)
 
     @property
-    def bytes_per_user(self) -> int:
-        """Return the bytes that are kept about each person besides their columns."""
-        return 0 if self._finder is None else self._finder.bytes_per_user
+    def bytes_per_user(self) -> int | None:
+        """Return the bytes kept about each person besides columns; None where items are their own."""
+        return None if self._finder is None else self._finder.bytes_per_user
 
     def offer(self, turn: Turn, people: Columns) -> Offer:
         """Set out the items as these people face them now."""

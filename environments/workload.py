@@ -54,6 +54,8 @@ class Workload:
     features: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     coupled = False
+    bytes_per_user = 0
+    """What is kept about each person: nothing."""
 
     def __init__(self, settings: Settings, chance: Chance) -> None:
         count = settings.items

@@ -25,7 +25,6 @@ from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.resources import available_memory, held_memory
-from rehearse.record.recorder import Recorder
 from rehearse.scenario.model import Part, Scenario
 from rehearse.scenario.society import Graph, Society
 
@@ -168,21 +167,19 @@ def _try_out(scenario: Scenario, data: Path | None) -> _Tried:
     assembly = assemble(small(scenario, few).model_copy(update={"policy": quick}), Props(data=data))
     world, people = assembly.simulation.world, assembly.simulation.users.columns
     sizes: list[tuple[float, float]] = []
-    recorder = Recorder(
-        assembly.stage.replicas,
-        keep=lambda _tick, turns, _society: sizes.append((_held(turns) / few, turns.length / few)),
-    )
+    recorder = assembly.new_recorder()
+    recorder.keep = lambda _tick, turns, _society: sizes.append((_held(turns) / few, turns.length / few))
     assembly.simulation.watchers.append(recorder)
     for _ in range(min(PROBED_TICKS, scenario.time.ticks)):
         assembly.simulation.advance()
     attributes = 8 * len(world.items) * len(world.attributes)
-    alike = getattr(world, "bytes_per_user", 0)
+    alike: int | None = getattr(world, "bytes_per_user", None)
     return _Tried(
         columns=_held(people) / few,
         turns=max(size for size, _ in sizes),
         turns_each=max(count for _, count in sizes),
-        world=int(alike),
-        block_row=BLOCK_ROW + 4 * len(assembly.stage.features) + (0 if alike else FACED * attributes),
+        world=alike or 0,
+        block_row=BLOCK_ROW + 4 * len(assembly.stage.features) + (FACED * attributes if alike is None else 0),
         influence=TOUCHED * _touched(scenario, len(world.attributes)),
         together=world.coupled,
     )
