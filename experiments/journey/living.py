@@ -10,6 +10,7 @@ import numpy as np
 
 from rehearse.agents import lifecycle
 from rehearse.contract import End, Exchange, Fault, Intent, Users
+from rehearse.errors import UserError
 from rehearse.experiments.build import Assembly, Override
 from rehearse.experiments.journey.story import Friend, Goal, Influenced, Life, Memory, Moment
 from rehearse.experiments.rebuilding import rebuilt, words_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+PERSONAS = "crowd-v1"
+"""The model of people who have an inner life to tell of."""
 SHOWN = 3
 """Friends named for an influence."""
 MOVED = 5e-4
@@ -120,10 +123,14 @@ def live(
 ) -> Lived:
     """Replay a person's society from the first tick to the last and return what the person lived.
 
-    Raises UserError where an input of the run is gone or has changed.
+    Raises UserError where an input of the run is gone or has changed, or people have no inner life.
     """
     from rehearse.agents.model import Rehearsal
 
+    if record.scenario.people.model != PERSONAS:
+        problem = f"the people of this run are {record.scenario.people.model}: no goals, no trust, no story."
+        remedy = f'Ask for their turns: rehearse query {record.folder} "SELECT * FROM turns WHERE …"'
+        raise UserError(problem, remedy)
     alone = not record.manifest.get("coupled", True)
     only = np.array([user], dtype=np.int64) if alone else None
     assembly = rebuilt(record, policy, replicas=[replica], only=only, override=override)

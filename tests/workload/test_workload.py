@@ -7,9 +7,13 @@ import pytest
 
 from rehearse.columns import Columns
 from rehearse.contract import End
-from rehearse.errors import ScenarioError
+from rehearse.errors import ScenarioError, UserError
 from rehearse.experiments.api import load
 from rehearse.experiments.build import assemble
+from rehearse.experiments.journey import tell
+from rehearse.experiments.replaying import replay
+from rehearse.experiments.running import run
+from rehearse.record.reading import RunRecord
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +92,15 @@ def test_other_worlds_are_refused():
     people = scenario.people.model_copy(update={"model": "workload-v1"})
     with pytest.raises(ScenarioError, match="16 dimensions"):
         assemble(scenario.model_copy(update={"people": people}))
+
+
+def test_lean_people_have_no_journey_and_it_is_said(tmp_path):
+    """A run of the workload is judged and proved by replay like any other; a journey is refused in words."""
+    scenario = load("workload", users=120, ticks=2, replicas=2)
+    finished = run(scenario, out=tmp_path / "run")
+    assert finished.verdict in {"pass", "fail", "unsure"}
+    assert replay(finished.folder).same
+    columns = set(finished.turns.query("SELECT * FROM turns LIMIT 1"))
+    assert {"satisfaction", "choice", "regret"} <= columns
+    with pytest.raises(UserError, match="no story"):
+        tell(RunRecord(finished.folder), user=3)
