@@ -7,6 +7,8 @@ features, appraisal, choice                 how a person asks, sees what is prop
 patience, goals, memory                     what a person has left, wants and remembers
 crowd                                       all of it together: the engine's `Users`
 user, agentset, model                       the same people as agents of a Mesa model
+attributes, order, luck                     what their classes annotate, how they are shuffled and draw
+cast                                        people written in Python, who join a model without a scenario
 """
 
 from __future__ import annotations

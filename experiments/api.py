@@ -15,6 +15,7 @@ from rehearse.scenario.model import Scenario
 
 if TYPE_CHECKING:
     from rehearse.agents.model import Rehearsal
+    from rehearse.agents.user import User
     from rehearse.experiments.compare import Comparison
     from rehearse.experiments.play import Played
 
@@ -79,10 +80,16 @@ def model(
     policy: object | None = None,
     data: str | Path | None = None,
     trust: bool = False,
+    user_class: type[User] | None = None,
     **changes: Any,
 ) -> Rehearsal:
-    """Return a scenario as a Mesa model at its first tick; every `step()` is a tick."""
+    """Return a scenario as a Mesa model at its first tick; every `step()` is a tick.
+
+    `user_class` is a class derived from `rehearse.agents.user.User`: what it annotates and defines is
+    added to the people of the scenario.
+    """
     from rehearse.agents.model import Rehearsal
+    from rehearse.agents.user import User
 
     resolved = running.with_policy(load(scenario, **changes), policy)
     props = Props(
@@ -90,7 +97,7 @@ def model(
         data=None if data is None else Path(data),
         trust=trust,
     )
-    return Rehearsal(assemble(resolved, props).simulation)
+    return Rehearsal(assemble(resolved, props).simulation, user_class=user_class or User)
 
 
 def play(model: type[Rehearsal], *, policy: object, **given: Any) -> Played:

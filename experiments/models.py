@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rehearse.agents.model import Rehearsal, collector
+from rehearse.agents.user import User
 from rehearse.contract import NOTHING, Exchange, Users
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
@@ -61,7 +62,10 @@ class TickGauge:
 
 
 class ScenarioModel(Rehearsal):
-    """A scenario of the catalogue or a file, with a DataCollector of what its society comes to."""
+    """A scenario of the catalogue or a file, with a DataCollector of what its society comes to.
+
+    Derive from it to add a `step` of your own round `super().step()`.
+    """
 
     def __init__(
         self,
@@ -72,9 +76,10 @@ class ScenarioModel(Rehearsal):
         trust: bool = False,
         rng: int | None = None,
         attributes: tuple[str, ...] | str = (),
+        user_class: type[User] = User,
         **kwargs: Any,
     ) -> None:
-        """Take a scenario, what is changed in it, and which attributes of people are collected.
+        """Take a scenario, what is changed in it, which attributes are collected, and the class of people.
 
         `kwargs` are users, ticks, seed and replicas, and dotted paths such as `people.behaviour.outside`;
         `rng` is another word for seed. Raises ScenarioError for what the scenario does not know.
@@ -88,7 +93,7 @@ class ScenarioModel(Rehearsal):
             data=None if data is None else Path(data),
             trust=trust,
         )
-        super().__init__(assemble(self.rehearsed, props).simulation)
+        super().__init__(assemble(self.rehearsed, props).simulation, user_class=user_class)
         self.gauge = TickGauge()
         self.simulation.watchers.append(self.gauge)
         self.gauge.on_tick(-1, self.simulation.users)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rehearse
 from rehearse.agents.agentset import AgentSet
 from rehearse.agents.luck import Luck
 from rehearse.agents.model import Rehearsal
@@ -21,6 +22,7 @@ from rehearse.agents.order import shuffle
 from rehearse.agents.user import User
 from rehearse.chance import Chance
 from rehearse.errors import ContractError
+from rehearse.experiments.models import ScenarioModel
 
 N = 20
 
@@ -354,3 +356,39 @@ def test_luck_has_the_methods_of_random(model):
     assert user.chance("none").getrandbits(0) == 0
     with pytest.raises(ValueError, match="non-negative"):
         user.chance("none").getrandbits(-1)
+
+
+class Moody(User):
+    """A person of a scenario, with a mood besides."""
+
+    mood: float = 0.0
+
+    def step(self):
+        heard = [friend.mood for friend in self.friends]
+        self.mood = 0.5 * self.satisfaction + 0.5 * (sum(heard) / len(heard) if heard else self.mood)
+
+
+class MoodyTravel(ScenarioModel):
+    """The scenario, and after each tick people infect one another with their mood."""
+
+    def step(self):
+        super().step()
+        self.agents.do("step")
+
+
+def test_python_behaviour_mixes_with_that_of_a_scenario():
+    """Attributes and a step of one's own go along with the built-in life, which goes on as without them."""
+    small = {"name": "travel", "users": 40, "ticks": 4, "replicas": 2}
+    plain, moody = ScenarioModel(**small), MoodyTravel(**small, user_class=Moody, attributes="mood")
+    plain.run_model()
+    moody.run_model()
+    for name, column in plain.people.items():
+        np.testing.assert_array_equal(moody.people[name], column, err_msg=name)
+    assert moody.people["mood"].std() > 0.0
+    assert "people/mood" in moody.simulation.state()
+    moods = moody.datacollector.get_agent_vars_dataframe()["mood"]
+    assert moods.loc[1].tolist() == [0.0] * len(moods.loc[1])
+    one = moody.agents[3]
+    assert min(one.neighbours.get("mood")) <= one.neighbours.agg("mood", np.mean)
+    made = rehearse.model("travel", users=20, replicas=1, user_class=Moody)
+    assert (type(made.agents[0]), made.agents[0].mood) == (Moody, 0.0)
