@@ -121,7 +121,8 @@ def from_sample(sentence: str, scope: Scope) -> str:
 def not_there(criterion: Criterion, metric: Metric) -> str:
     """Return the sentence of a criterion whose metric this record does not hold."""
     needed = ", ".join(metric.needs) or "any turn"
-    return f"This run did not record what {criterion.metric} needs ({needed}): unsure."
+    how = f"; ask for it with {metric.asked}" if metric.asked else ""
+    return f"This run did not record what {criterion.metric} needs ({needed}){how}: unsure."
 
 
 def overall(words: list[Word]) -> str:

@@ -148,6 +148,8 @@ class Metric:
     measure: Measure
     needs: tuple[str, ...] = ()
     """Columns of turns or ticks that not every record has."""
+    asked: str = ""
+    """How a scenario asks for what it needs, where it must."""
     cases: Cases | None = None
     plain: str = field(default="")
     """What it is called in a heading."""

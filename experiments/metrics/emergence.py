@@ -15,9 +15,17 @@ import numpy as np
 from rehearse.experiments.metrics import consumption
 from rehearse.experiments.metrics.base import Better, Cases, Metric, Part, Readable, Scale, Society, top_item
 from rehearse.experiments.metrics.warning import warning_of
+from rehearse.scenario.emergence import Family
 
 OPINION = "opinion"
 EARLY_WARNING = "early_warning"
+FAMILIES: dict[Family, tuple[str, ...]] = {
+    "clusters": ("clusters", "major_clusters", "largest_cluster"),
+    "echo": ("echo", "echo_by_chance", "assortativity"),
+    "segregation": ("segregation", "same_group_friends"),
+    "cascades": ("cascades", "cascade_size", "largest_cascade", "cascade_depth", "structural_virality"),
+}
+"""Which measures a scenario gets by asking for a family of them."""
 
 
 def at_end(column: str) -> Callable[[Readable, Part | None], Mapping[int, float]]:
@@ -46,8 +54,14 @@ def _at_end(
         phrase=phrase,
         measure=Society(at_end(name), by_part=False, reads="ticks"),
         needs=(name,),
+        asked=_asked(name),
         cases=cases,
     )
+
+
+def _asked(name: str) -> str:
+    family = next((f for f, names in FAMILIES.items() if name in names), "")
+    return f"people.society.emergence.measures: [{family}]" if family else ""
 
 
 _OF_OPINIONS = (
@@ -259,6 +273,7 @@ def _of(metric: Metric, column: str) -> Metric:
         phrase=_told_of(metric.phrase, column),
         measure=Society(at_end(kept), by_part=False, reads="ticks"),
         needs=(kept,),
+        asked=" and ".join(filter(None, (f"people.society.emergence.of: [{column}]", metric.asked))),
     )
 
 

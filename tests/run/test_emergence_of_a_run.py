@@ -74,6 +74,16 @@ def test_what_is_asked_for_is_judged(done):
     assert Measures(done.turns).sample(find("echo:trust")).size == 3
 
 
+def test_a_criterion_on_what_was_not_measured_says_how_to_ask(tmp_path):
+    """It is unsure, and names the setting of the scenario that would have it recorded."""
+    criteria = [{"metric": "echo", "at_most": 1.0}, {"metric": "bimodality:trust", "at_most": 1.0}]
+    scenario = load("feed", users=20, ticks=2, replicas=2, settings={"criteria": criteria})
+    echo, trust = run(scenario, out=tmp_path / "unasked").criteria
+    assert (echo["verdict"], trust["verdict"]) == ("unsure", "unsure")
+    assert "people.society.emergence.measures: [echo]" in echo["sentence"]
+    assert "people.society.emergence.of: [trust]" in trust["sentence"]
+
+
 def test_cascades_follow_ties_and_time(asked):
     """Whoever was led by a friend is tied to that friend, who adopted before; nobody goes in a circle."""
     assembly = assemble(asked, Props())
