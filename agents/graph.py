@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.agents.everyone import Everyone
-from rehearse.agents.ties import Ties, freeze
+from rehearse.agents.ties import Ties, freeze, side_by_side
 from rehearse.chance import Chance
 from rehearse.columns import Rows
 from rehearse.errors import DataError, NotFoundError, ScenarioError
@@ -88,15 +88,13 @@ def build(
     if shared is not None:
         one, other, weights = shared
         return repeated(freeze(count, one, other, weights, directed=graph.directed), len(replicas))
-    parts: list[Pairs] = []
+    parts: list[Ties] = []
     purpose = "graph" if layer == FRIENDS else f"graph/{layer}"
     for place, replica in enumerate(replicas.tolist()):
         offset = place * count
         society = _Society(graph, count, groups[offset : offset + count], chance, replica, purpose)
-        one, other = _MAKERS[graph.kind](society)
-        parts.append((one + offset, other + offset))
-    one, other = (np.concatenate(side) for side in zip(*parts, strict=True))
-    return freeze(count * len(replicas), one, other)
+        parts.append(freeze(count, *_MAKERS[graph.kind](society)))
+    return side_by_side(parts)
 
 
 def build_all(

@@ -7,7 +7,7 @@ ascending order of the friend's row, whatever rows are asked for together: the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -172,7 +172,7 @@ class Ties:
         if self.mutual:
             return self
         owner, friend, _ = self.around()
-        return Ties(*_compressed(len(self), *_there_and_back(owner, friend)))
+        return Ties(*_compressed(len(self), _keys(len(self), owner, friend, directed=False)))
 
 
 def freeze(
@@ -184,12 +184,29 @@ def freeze(
     whose weights come to 0 is none. Who stands in no pair is alone.
     """
     apart = one != other
-    one, other = one[apart], other[apart]
-    weights = None if weights is None else weights[apart]
-    if not directed:
-        one, other = _there_and_back(one, other)
-        weights = None if weights is None else np.concatenate([weights, weights])
-    return Ties(*_compressed(count, one, other, weights), mutual=not directed)
+    if not apart.all():
+        one, other = one[apart], other[apart]
+        weights = None if weights is None else weights[apart]
+    if weights is None:
+        return Ties(*_compressed(count, _keys(count, one, other, directed=directed)), mutual=not directed)
+    keys, place = np.unique(_keys(count, one, other, directed=directed), return_inverse=True)
+    amounts = weights if directed else np.concatenate([weights, weights])
+    summed = np.bincount(place, weights=amounts, minlength=len(keys))
+    return Ties(*_compressed(count, keys[summed != 0.0]), summed[summed != 0.0], mutual=not directed)
+
+
+def side_by_side(parts: Sequence[Ties]) -> Ties:
+    """Return the unweighted ties of societies of their own as those of one population, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    people = np.cumsum([0, *(len(part) for part in parts)])
+    ends = np.cumsum([0, *(len(part.indices) for part in parts)])
+    kind = _index_type(int(people[-1]))
+    indptr = [part.indptr[:-1] + start for part, start in zip(parts, ends, strict=False)]
+    indices: Index = np.empty(int(ends[-1]), dtype=kind)
+    for part, start, end in zip(parts, people, ends, strict=False):
+        indices[end : end + len(part.indices)] = part.indices + start
+    return Ties(np.concatenate([*indptr, ends[-1:]]), indices, mutual=all(part.mutual for part in parts))
 
 
 def sums_of(owner: Rows, values: Numbers, count: int) -> Floats:
@@ -214,27 +231,28 @@ def _sum(indptr: NDArray[np.int64], indices: Index, values: Numbers) -> Numbers:
     return np.asarray(matrix @ values)
 
 
-def _there_and_back(one: Rows, other: Rows) -> tuple[Rows, Rows]:
-    return np.concatenate([one, other]), np.concatenate([other, one])
+def _keys(count: int, one: Rows, other: Rows, *, directed: bool) -> Rows:
+    """Return a number for each tie, listener · count + friend; undirected, the ways back come after."""
+    ties = len(one)
+    keys = np.empty(ties if directed else 2 * ties, dtype=np.int64)
+    for way, (listener, friend) in enumerate([(one, other)] if directed else [(one, other), (other, one)]):
+        some = keys[way * ties : (way + 1) * ties]
+        np.multiply(listener, count, out=some)
+        some += friend
+    return keys
 
 
-def _distinct(keys: Rows) -> Rows:
-    # np.unique hashes whole numbers: on some millions of keys it takes ten times as long.
-    ordered = np.sort(keys, kind="stable")
-    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+def _compressed(count: int, keys: Rows) -> tuple[NDArray[np.int64], Index]:
+    """Return where each row's friends begin, and the friends, of ties by their keys, which are used up."""
+    keys.sort()  # in place: graphs are what takes most memory before a run
+    twice = keys[1:] == keys[:-1]
+    if twice.any():
+        keys = keys[np.concatenate([[True], ~twice])]
+    indptr = np.searchsorted(keys, np.arange(count + 1, dtype=np.int64) * count)
+    if count:
+        np.remainder(keys, count, out=keys)
+    return indptr, keys.astype(_index_type(count))
 
 
-def _compressed(
-    count: int, one: Rows, other: Rows, weights: Floats | None = None
-) -> tuple[NDArray[np.int64], Index, Floats | None]:
-    keys = one.astype(np.int64) * count + other
-    if weights is None:
-        distinct, merged = _distinct(keys), None
-    else:
-        distinct, place = np.unique(keys, return_inverse=True)
-        summed = np.bincount(place, weights=weights, minlength=len(distinct))
-        distinct, merged = distinct[summed != 0.0], summed[summed != 0.0]
-    owner, friend = np.divmod(distinct, max(count, 1))
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(np.int64)
-    small = count <= np.iinfo(np.int32).max
-    return indptr, friend.astype(np.int32) if small else friend, merged
+def _index_type(count: int) -> type[np.int32 | np.int64]:
+    return np.int32 if count <= np.iinfo(np.int32).max else np.int64

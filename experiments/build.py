@@ -15,6 +15,7 @@ from rehearse.compiled import expect
 from rehearse.contract import Learner, Stage, Users, World
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
+from rehearse.engine.machine import give_back
 from rehearse.experiments.resources import Meter
 from rehearse.policies.loading import load
 from rehearse.policies.stack import Stack, stack
@@ -92,6 +93,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     world = world_of(scenario, props.data, chance)
     make_people: Callable[..., Users] = find("people", scenario.people.model).load()
     users = make_people(scenario.people, world, chance, replicas, props.only)
+    give_back()  # what drawing a graph took is several times what it leaves
     stage = Stage(
         items=world.items,
         features=users.feature_names,

@@ -19,6 +19,14 @@ LARGE_BYTES = 1 << 26
 """An array of this size and above is given back as soon as it is freed."""
 
 
+def give_back() -> bool:
+    """Give all freed memory back to the system, after something large; tell whether it could be asked."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError):
+        return False
+
+
 def keep_memory() -> bool:
     """Ask the allocator to keep freed memory for reuse; tell whether it could be asked."""
     if not sys.platform.startswith("linux"):

@@ -67,25 +67,30 @@ class Page:
 
 
 def joined(pages: list[Columns]) -> Columns:
-    """Return pages one below the other, blocks in ascending order of their people."""
+    """Return pages one below the other, blocks in ascending order of their people.
+
+    The pages are used up: a column is let go as soon as it is joined, so that turns are not held twice.
+    """
     if len(pages) < 2:
         return pages[0] if pages else Columns(length=0)
     names = dict.fromkeys(name for page in pages for name in page)
-    length = sum(page.length for page in pages)
-    return Columns({name: _joined(name, pages, length) for name in names}, length=length)
-
-
-def _joined(name: str, pages: list[Columns], length: int) -> Array:
+    lengths = [page.length for page in pages]
     found = [dict(page) for page in pages]
-    parts = [page.get(name) for page in found]
+    pages.clear()
+    return Columns({name: _joined(name, found, lengths) for name in names}, length=sum(lengths))
+
+
+def _joined(name: str, pages: list[dict[str, Array]], lengths: list[int]) -> Array:
+    parts = [page.pop(name, None) for page in pages]
+    length = sum(lengths)
     said = _one_value(parts)
     if said is not None:
         return everywhere(said, length, said.dtype)
     kind = next(part.dtype for part in parts if part is not None)
     return np.concatenate(
         [
-            np.full(page.length, NOTHING, kind) if part is None else part
-            for page, part in zip(pages, parts, strict=True)
+            np.full(rows, NOTHING, kind) if part is None else part
+            for rows, part in zip(lengths, parts, strict=True)
         ]
     )
 

@@ -87,9 +87,8 @@ class Recorder:
     def turns_of_tick(self) -> Columns:
         """Return the turns since the last tick, in the order (replica, user, turn), and begin a new page."""
         self._close_block()
-        turns = joined(sorted(self._pages, key=_first))
-        self._pages = []
-        return turns
+        pages, self._pages = sorted(self._pages, key=_first), []
+        return joined(pages)
 
     def leaves(self, turns: Columns) -> Leaves:
         """Return the leaves of the digest for the turns of a tick."""
