@@ -39,8 +39,8 @@ COMPILED = 90 << 20
 """Compiled kernels and what compiles them, in runs that use them."""
 TIE_END, TIE_ROW = 4, 8
 """Bytes of a frozen graph: for each end of a tie, and for each person."""
-DRAWING_END = 28
-"""Bytes for each end of a tie while a graph is drawn and frozen, beside those that stay."""
+DRAWING_END = 24
+"""Bytes for each end of a tie while the graph of one society is drawn, beside those that stay."""
 BLOCK_ROW = 1400
 """Bytes for each person of a block in session, beside the attributes that they face."""
 FACED = 5
@@ -132,7 +132,7 @@ def _summed(scenario: Scenario, tried: _Tried | None, program: int) -> Footprint
         "graph": TIE_END * ends + (TIE_ROW * users if ends else 0),
         "world": tried.world * users,
         "record": record,
-        "work": max(DRAWING_END * ends - record, session, ENDING_ROW * users - record),
+        "work": max(DRAWING_END * ends // scenario.replicas - record, session, ENDING_ROW * users - record),
     }
     return Footprint(parts, tried)
 

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from rehearse.columns import Rows
 from rehearse.contract import NOTHING, Exchange, Feedback, Ints, Users
 
 
 class Notebook:
-    """A watcher that keeps the turns of the tick for the policy to learn from."""
+    """A watcher that keeps the turns of the tick for the policy to learn from, and of them no more."""
 
     def __init__(self) -> None:
         """Start with an empty page."""
-        self._turns: list[Exchange] = []
+        self._turns: list[dict[str, NDArray[Any]]] = []
 
     def on_turn(self, exchange: Exchange) -> None:
-        """Keep the turn."""
-        self._turns.append(exchange)
+        """Keep what a policy learns from."""
+        turn = exchange.turn
+        self._turns.append(
+            {
+                "rows": turn.rows,
+                "turn": np.full(len(turn), turn.turn, np.int16),
+                "replica": turn.replica,
+                "user": turn.user,
+                "features": exchange.requests.features,
+                "slate": exchange.decisions.slate,
+                "choice": exchange.responses.choice,
+                "reward": exchange.outcomes.reward,
+                "propensity": exchange.decisions.propensity,
+            }
+        )
 
     def on_tick(self, tick: int, users: Users) -> None:
         """Do nothing: the page is handed over when the kernel asks for it."""
@@ -27,31 +43,27 @@ class Notebook:
         turns, self._turns = self._turns, []
         if not turns:
             return _nothing(tick)
-        number = np.concatenate([np.full(len(e.turn), e.turn.turn, np.int16) for e in turns])
-        rows = np.concatenate([e.turn.rows for e in turns])
-        order = np.lexsort((number, rows))
-        return Feedback(
-            features=np.concatenate([e.requests.features for e in turns])[order],
-            slate=_slates(turns)[order],
-            choice=np.concatenate([e.responses.choice for e in turns])[order],
-            reward=np.concatenate([e.outcomes.reward for e in turns])[order],
-            propensity=np.concatenate([e.decisions.propensity for e in turns])[order],
-            replica=np.concatenate([e.turn.replica for e in turns])[order],
-            user=np.concatenate([e.turn.user for e in turns])[order],
-            turn=number[order],
-            tick=tick,
-        )
+        widest = max(part["slate"].shape[1] for part in turns)
+        for part in turns:
+            part["slate"] = _widened(part["slate"], widest)
+        order = np.lexsort((_joined(turns, "turn"), _joined(turns, "rows")))
+        names = ("features", "slate", "choice", "reward", "propensity", "replica", "user", "turn")
+        whole: dict[str, Any] = {
+            name: _joined(turns, name, used_up=True).take(order, axis=0) for name in names
+        }
+        return Feedback(**whole, tick=tick)
 
 
-def _slates(turns: list[Exchange]) -> Ints:
-    widest = max(e.decisions.slate.shape[1] for e in turns)
-    slates = np.full((sum(len(e.turn) for e in turns), widest), NOTHING, dtype=np.int32)
-    at = 0
-    for exchange in turns:
-        slate = exchange.decisions.slate
-        slates[at : at + len(slate), : slate.shape[1]] = slate
-        at += len(slate)
-    return slates
+def _joined(turns: list[dict[str, NDArray[Any]]], name: str, *, used_up: bool = False) -> NDArray[Any]:
+    # A tick of a million people holds hundreds of megabytes: what is joined is let go at once.
+    return np.concatenate([part.pop(name) if used_up else part[name] for part in turns])
+
+
+def _widened(slate: Ints, widest: int) -> Ints:
+    if slate.shape[1] == widest:
+        return slate
+    more = np.full((len(slate), widest - slate.shape[1]), NOTHING, dtype=np.int32)
+    return np.concatenate([slate, more], axis=1)
 
 
 def _nothing(tick: int) -> Feedback:
