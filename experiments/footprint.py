@@ -45,7 +45,7 @@ BLOCK_ROW = 1400
 """Bytes for each person of a block in session, beside the attributes that they face."""
 FACED = 5
 """How many times the attributes that a person faces are held, in double precision."""
-TOUCHED = 3
+TOUCHED = 1.2
 """How many times what passes along the ties is held, in double precision."""
 ENDING_ROW = 150
 """Bytes a person for the table of people and for the questions of verdict and report."""
@@ -180,7 +180,7 @@ def _try_out(scenario: Scenario, data: Path | None) -> _Tried:
         turns_each=max(count for _, count in sizes),
         world=alike or 0,
         block_row=BLOCK_ROW + 4 * len(assembly.stage.features) + (FACED * attributes if alike is None else 0),
-        influence=TOUCHED * _touched(scenario, len(world.attributes)),
+        influence=int(TOUCHED * _touched(scenario, len(world.attributes))),
         together=world.coupled,
     )
 
