@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from rehearse.agents import features, graph, measures, memory, patience, population, start
 from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.appraisal import Appraisal, appraise
-from rehearse.agents.blocks import chunks, moved, raw, turned
+from rehearse.agents.blocks import chunks, moved, raw
 from rehearse.agents.choice import cascade_choice, logit_choice, take_chances
+from rehearse.agents.feelings import Feelings
 from rehearse.agents.goals import Agenda, Goals, places, widen
 from rehearse.agents.lifecycle import Lifecycle
-from rehearse.agents.patience import Setbacks
 from rehearse.agents.social.circles import Circles
 from rehearse.agents.social.loading import Given
 from rehearse.agents.ties import Ties
@@ -41,9 +41,7 @@ from rehearse.contract import (
     Decisions,
     End,
     Fault,
-    Flags,
     Intent,
-    Ints,
     Offer,
     Outcomes,
     Requests,
@@ -227,17 +225,17 @@ class Crowd:
         surplus = utility - seen.outside
         progress = self._goals.advance(turn.rows, taken, surplus)
         error = decisions.fault != Fault.NONE
-        setbacks = self._setbacks(turn, seen, error)
+        setbacks = self._feelings.setbacks(turn, seen, error)
         setback = setbacks.felt(self.people.behaviour.drains)
         end = patience.reasons(
             content=taken & ~setback & (draws[:, CONTENT] < self.people.behaviour.content),
-            leaves=self._lose_patience(turn, decisions, setbacks, draws[:, QUIT]),
+            leaves=self._feelings.lose_patience(turn, decisions, setbacks, draws[:, QUIT]),
             error=error,
             progress=progress,
             available=offer.available,
         )
-        self._please(turn.rows, patience.impression(surplus, taken, error))
-        self._note(turn, decisions, taken, error)
+        self._feelings.please(turn.rows, patience.impression(surplus, taken, error))
+        self._feelings.note(turn, decisions, taken, error)
         choice = np.where(taken, seen.places.reshape(-1).take(cell), np.int32(NOTHING))
         return Responses(choice=choice, position=position, utility=utility.astype(np.float32), end=end)
 
@@ -247,16 +245,16 @@ class Crowd:
         rows = turn.rows.take(lived)
         item = responses.choice.take(lived)
         experience = outcomes.experience.take(lived).astype(np.float64)
-        self._please(rows, experience)
+        self._feelings.please(rows, experience)
         if self.agenda.learning.any():
             self._goals.learn(rows, experience)
         if self.people.behaviour.taste_change != 0.0 and self._offer is not None:
             attributes = self._offer.take(lived).of(item[:, None])[:, 0]
-            self._change_tastes(rows, attributes, experience)
+            self._feelings.change_tastes(rows, attributes, experience)
         if self.people.memory.on:
             memory.push(self.columns, rows, item, experience)
-            self._trust(rows, experience)
-            self._trust(turn.rows[decisions.fault != Fault.NONE], 0.0)
+            self._feelings.trust(rows, experience)
+            self._feelings.trust(turn.rows[decisions.fault != Fault.NONE], 0.0)
 
     def close(self, turn: Turn, end: Codes) -> None:
         """End the session of these people, each for a reason."""
@@ -267,7 +265,7 @@ class Crowd:
             some = turn.where(vain)
             self._goals.disappoint(some.rows, some.uniform("close")[:, 0])
         if self.people.memory.on:
-            self._trust(turn.rows[left], 0.0)
+            self._feelings.trust(turn.rows[left], 0.0)
 
     def socialise(self, tick: int) -> None:
         """Influence one another along the ties, in the order in which the scenario names the ways."""
@@ -279,7 +277,7 @@ class Crowd:
         """Let a tick pass: people rest, forget, come and go; goals expire and arise."""
         for piece in chunks(self.columns.length):
             rows = np.arange(piece.start, piece.stop)
-            self._rest(piece)
+            self._feelings.rest(piece)
             self._life.decide(piece, tick)
             self._goals.expire(rows, tick)
             for kind, rate in enumerate(self.agenda.rate):
@@ -317,6 +315,10 @@ class Crowd:
         self.columns = columns
         self._life.gathered(columns, tick)
 
+    @property
+    def _feelings(self) -> Feelings:
+        return Feelings(self.people, self.columns)
+
     def _come(self, piece: slice, tick: int) -> Rows:
         columns, mind, behaviour = self.columns, self.people.memory, self.people.behaviour
         wants = raw(columns, "alive")[piece] & (raw(columns, "goal_kind")[piece, 0] >= 0)
@@ -349,64 +351,6 @@ class Crowd:
             take = take_chances(seen.utilities.T, seen.outside, seen.noise)
             return cascade_choice(take, self.people.behaviour.attention, draws[:, CHOOSE:])
         return logit_choice(seen.utilities.T, seen.outside, seen.noise, draws[:, CHOOSE])
-
-    def _setbacks(self, turn: Turn, seen: Appraisal, error: Flags) -> Setbacks:
-        shown = turned(raw(self.columns, "shown").take(turn.rows, axis=0), np.int32)
-        action = seen.places[0]
-        answered = ~error
-        return Setbacks(
-            repeat=answered & (action >= 0) & (shown == action).any(axis=0),
-            contradiction=answered & (action >= 0) & seen.bitter,
-            bad_offer=answered & (seen.best <= seen.outside - self.people.behaviour.bad_margin),
-            error=error,
-        )
-
-    def _lose_patience(self, turn: Turn, decisions: Decisions, setbacks: Setbacks, uniform: Floats) -> Flags:
-        """Let patience drain; return who has had enough."""
-        behaviour, columns = self.people.behaviour, self.columns
-        before = columns.numbers("patience", turn.rows)
-        left = patience.drained(before, setbacks, decisions.latency, behaviour.drains)
-        columns["patience"][turn.rows] = left
-        most = columns.numbers("patience_max", turn.rows)
-        chance = patience.quit_chance(left, most) if behaviour.quits else 0.0
-        return patience.leaves(left, chance, setbacks.felt(behaviour.drains), uniform)
-
-    def _note(self, turn: Turn, decisions: Decisions, taken: Flags, error: Flags) -> None:
-        """Keep what this session has come to, for the next turn of it."""
-        columns, rows = self.columns, turn.rows
-        raw(columns, "refusals")[rows] += ~taken
-        columns["intent"][rows] = np.where(error, Intent.RETRY, np.where(taken, Intent.MORE, Intent.ANOTHER))
-        answered = slice(None) if not error.any() else ~error
-        self._show(rows[answered], decisions.slate[answered])
-
-    def _show(self, rows: Rows, slate: Ints) -> None:
-        shown = raw(self.columns, "shown").take(rows, axis=0)
-        new = min(slate.shape[1], shown.shape[1])
-        shown[:, new:] = shown[:, : shown.shape[1] - new].copy()
-        shown[:, :new] = slate[:, :new]
-        self.columns["shown"][rows] = shown
-
-    def _please(self, rows: Rows, impression: Floats) -> None:
-        satisfaction = self.columns.numbers("satisfaction", rows)
-        rate = self.people.behaviour.satisfaction_rate
-        self.columns["satisfaction"][rows] = moved(satisfaction, impression, rate)
-
-    def _trust(self, rows: Rows, experience: Floats | float) -> None:
-        trust = self.columns.numbers("trust", rows)
-        self.columns["trust"][rows] = moved(trust, experience, self.people.memory.trust_rate)
-
-    def _change_tastes(self, rows: Rows, attributes: Floats, experience: Floats) -> None:
-        taste = self.columns.numbers("taste", rows)
-        step = (self.people.behaviour.taste_change * experience)[:, None]
-        self.columns["taste"][rows] = taste + step * (attributes - taste)
-
-    def _rest(self, piece: slice) -> None:
-        columns, behaviour = self.columns, self.people.behaviour
-        most = columns["patience_max"][piece].astype(np.float64)
-        now = columns["patience"][piece].astype(np.float64)
-        columns["patience"][piece] = patience.recovered(now, most, behaviour.recovery)
-        if self.people.memory.on:
-            memory.fade(columns, piece, self.people.memory.decay)
 
     def _catch_goals(self, ties: Ties, tick: int) -> None:
         """Let goals arise in people some friend of whom met such a goal in this tick."""
