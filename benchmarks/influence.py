@@ -21,6 +21,9 @@ DIMS = 16
 
 def measure(*, quick: bool = False) -> dict[str, float]:
     """Return the ratio, and nanoseconds a person of each; best of five, in turn."""
+    from rehearse.engine.machine import keep_memory
+
+    keep_memory()  # as a run does, for both arms
     people = 2_000 if quick else 1_000_000
     ties, columns = _society(people)
     influence = _influence(ties, columns)

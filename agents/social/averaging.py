@@ -50,17 +50,19 @@ class DeGroot(Rule):
         """Return where averaging takes those shown."""
         mine = as_numbers(view.own(self.column))
         heard = view.ties.total(view.numbers(self.column))
-        heard += _opposed(view.ties, self.mirror, heard, self.title)
+        if view.ties.signed:
+            heard += _opposed(view.ties, self.mirror, heard, self.title)
         if self.own:
             heard += heard.dtype.type(self.own) * mine
-        mass = view.ties.mass() + self.own
-        with np.errstate(invalid="ignore"):
-            heard /= beside(mass.astype(heard.dtype), heard)
-        moved = towards(self.anchor(view, mine), heard, weight_of(view, self.weight))
+        mass, weight = view.ties.mass() + self.own, weight_of(view, self.weight)
         alone = mass == 0.0
+        # (1 − w) · x + w · (sum / mass), in as few passes over the values as there can be.
+        heard *= beside((weight / np.where(alone, 1.0, mass)).astype(heard.dtype), heard)
+        rest = np.asarray(1.0 - weight, dtype=heard.dtype)
+        heard += (beside(rest, heard) if rest.ndim else rest) * self.anchor(view, mine)
         if alone.any():
-            moved[alone] = mine[alone]
-        return {self.column: moved}
+            heard[alone] = mine[alone]
+        return {self.column: heard}
 
     def anchor(self, view: View, mine: Numbers) -> Numbers:
         """Return what people hold on to as far as they are not moved: their present values."""
@@ -117,12 +119,11 @@ def towards(base: Numbers, goal: Numbers, weight: Numbers | float) -> Numbers:
     return goal
 
 
-def _opposed(ties: Ties, mirror: float | None, heard: Numbers, title: str) -> Numbers | float:
+def _opposed(ties: Ties, mirror: float | None, heard: Numbers, title: str) -> Numbers:
     """Return what mirroring adds to the sum of foes: 2 · mirror for each unit of their weight."""
-    if not ties.signed or ties.weights is None:
-        return 0.0
+    weights = np.asarray(ties.weights, dtype=np.float64)
     if mirror is None:
-        problem = f"some ties of {title} are below 0 (the least is {ties.weights.min():g})."
+        problem = f"some ties of {title} are below 0 (the least is {weights.min():g})."
         raise ScenarioError(problem, "Give `mirror`, the value at which what foes say is turned round.")
-    foes = Ties(ties.indptr, ties.indices, np.minimum(ties.weights, 0.0)).mass()
+    foes = Ties(ties.indptr, ties.indices, np.minimum(weights, 0.0)).mass()
     return beside((2.0 * mirror * foes).astype(heard.dtype), heard)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+from math import comb
+
 import networkx as nx
 import numpy as np
 import pytest
 
 from rehearse.agents.social import (
     SIR,
+    SIS,
     Bass,
     DeffuantWeisbuch,
     DeGroot,
@@ -15,8 +19,10 @@ from rehearse.agents.social import (
     Graph,
     HegselmannKrause,
     IndependentCascade,
+    ReedFrost,
     Society,
     Threshold,
+    Voter,
 )
 
 pytestmark = pytest.mark.science
@@ -194,3 +200,94 @@ def test_bass_in_small_ticks_has_the_closed_form():
     for _ in range(500):
         society.step()
     assert society["adopted"].mean() == pytest.approx(0.8128032212213462, abs=0.015)
+
+
+@pytest.mark.parametrize("graph", [nx.star_graph(9), nx.path_graph(6), nx.complete_graph(8)])
+def test_the_voter_model_ends_by_degree(graph):
+    """Consensus on 1 is as likely as the degree-weighted share that begins there (Sood and Redner 2005)."""
+    first = np.zeros(len(graph))
+    first[:2] = 1.0
+    degree = np.array([graph.degree[node] for node in graph], dtype=float)
+    society = Society(graph, {"opinion": first}, rules=[Voter()], replicas=4000)
+    for _ in range(400):
+        society.step()
+    ends = society["opinion"]
+    assert (ends == ends[:, :1]).all()
+    expected = (degree * first).sum() / degree.sum()
+    assert ends[:, 0].mean() == pytest.approx(expected, abs=4.0 * np.sqrt(0.25 / 4000))
+
+
+def test_the_voter_model_takes_the_known_time_on_a_complete_graph():
+    """From half and half, the mean time to consensus tends to n · ln 2 sweeps of a complete graph."""
+    n = 40
+    # The number on one side is a walk that goes up and down alike, at these rates a pick.
+    rate = np.array([k * (n - k) / (n * (n - 1)) for k in range(1, n)])
+    walk = np.diag(np.full(n - 1, 2.0)) - np.diag(np.ones(n - 2), 1) - np.diag(np.ones(n - 2), -1)
+    picks = np.linalg.solve(rate[:, None] * walk, np.ones(n - 1))[n // 2 - 1]
+    start = (np.arange(n) < n // 2).astype(float)
+    society = Society(EVERYBODY, {"opinion": start}, rules=[Voter(picks=4)], count=n, replicas=2000)
+    waited = np.zeros(2000)
+    while (mixed := society["opinion"].std(axis=1) > 0.0).any():
+        waited += mixed
+        society.step()
+    taken = waited * 4.0 - 1.5  # a tick is four picks, and ends within one
+    assert taken.mean() == pytest.approx(picks, abs=4.0 * taken.std() / np.sqrt(2000))
+
+
+def chain_of_reed_frost(susceptible, infected, chance):
+    """Return how likely each number of people in all is infected in the end, from the chain binomial."""
+
+    @cache
+    def more(s, i):
+        law = np.zeros(susceptible + 1)
+        if i == 0:
+            law[0] = 1.0
+            return law
+        risk = 1.0 - (1.0 - chance) ** i
+        for new in range(s + 1):
+            likely = comb(s, new) * risk**new * (1.0 - risk) ** (s - new)
+            law[new:] += likely * more(s - new, new)[: susceptible + 1 - new]
+        return law
+
+    return more(susceptible, infected)
+
+
+def test_reed_frost_ends_as_the_chain_binomial_says():
+    """Final sizes of 20,000 households of eight have the law of the exact chain."""
+    law = chain_of_reed_frost(7, 1, 0.2)
+    society = Society(EVERYBODY, rules=[ReedFrost(transmission=0.2)], count=8, replicas=20_000, record=())
+    for _ in range(10):
+        society.step()
+    sizes = np.bincount((society["infection"] == 2).sum(axis=1) - 1, minlength=8) / 20_000
+    assert sizes == pytest.approx(law, abs=4.0 * np.sqrt(0.25 / 20_000))
+
+
+def test_sis_stays_endemic_above_the_threshold_only():
+    """On a complete graph the share infected solves 1 − (1 − τ)^(n·i) balanced against recovery, or is 0."""
+    n, recovery = 2000, 0.4
+    for tau, lives in ((0.3 / n, False), (1.0 / n, True)):
+        start = (np.arange(n) < n // 2).astype(float)
+        rules = [SIS(transmission=tau, recovery=recovery)]
+        society = Society(EVERYBODY, {"infection": start}, rules=rules, count=n, replicas=5)
+        for _ in range(150):
+            society.step()
+        share = (society["infection"] == 1).mean()
+        balance = 0.5
+        for _ in range(1000):
+            balance += 0.1 * ((1.0 - balance) * (1.0 - (1.0 - tau) ** (n * balance)) - recovery * balance)
+        assert balance > 0.1 if lives else balance < 1e-3
+        assert share == pytest.approx(balance, abs=0.02)
+
+
+def test_linear_thresholds_reach_whom_live_edges_reach():
+    """With thresholds uniform at random, spread is reachability over live edges (Kempe et al. 2003)."""
+    graph = nx.karate_club_graph()
+    society = Society(graph, {"adopted": np.eye(34)[0]}, rules=[Threshold()], replicas=4000)
+    society.settle("adopted")
+    generator, reached = np.random.default_rng(1), 0
+    for _ in range(4000):
+        live = nx.DiGraph()
+        live.add_nodes_from(graph)
+        live.add_edges_from((int(generator.choice(list(graph[node]))), node) for node in graph if node)
+        reached += len(nx.descendants(live, 0)) + 1
+    assert society["adopted"].sum(axis=1).mean() == pytest.approx(reached / 4000, abs=0.6)
