@@ -84,18 +84,21 @@ class Scrollers:
         self.coupled = ties is not None
         self._chance = chance
         self._among = EVERYBODY
-        self._replicas = len(np.unique(columns["replica"]))
+        self._numbers = np.unique(np.asarray(columns["replica"], dtype=np.int32))
+        self._replicas = len(self._numbers)
         self._table: NDArray[np.floating] | None = None
 
     def join(self, people: People, among: Among) -> None:
         """Be some of a population, and hear of the others."""
         self._among = among
-        ties = _ties(people, self._chance, np.unique(np.asarray(self.columns["replica"], dtype=np.int32)))
+        ties = _ties(people, self._chance, self._numbers)
         self.ties = None if ties is None else among.of(ties)
         self.coupled = ties is not None
 
     def oversee(self, people: People, group: Callable[[], Array]) -> None:
-        """Do nothing: what is summed up of these people has to do with nobody's friends."""
+        """Be whoever sums up people that shards hold: know who their friends are."""
+        del group
+        self.ties = _ties(people, self._chance, self._numbers)
 
     def open(self, tick: int) -> Rows:
         """Let everybody open a session."""

@@ -108,7 +108,9 @@ def arm(users: int, ticks: int, shards: int, on: str, beside: Path | None) -> di
         patch.object(RunFolder, "close", end),
     ):
         out, spread = Path(folder) / "run", Spread(shards, on)
-        record = running.run(running.with_policy(scenario, MODEL), out=out, tile=0, spread=spread).turns
+        record = running.run(
+            running.with_policy(scenario, MODEL), out=out, tile=0, spread=spread, over_memory=True
+        ).turns
         spent = record.manifest["resources"]
     seconds = clock[1] - clock[0]
     return {

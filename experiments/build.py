@@ -10,13 +10,14 @@ from typing import Any, cast
 import numpy as np
 
 from rehearse.chance import Chance
-from rehearse.columns import Rows
+from rehearse.columns import Columns, Rows
 from rehearse.compiled import expect
 from rehearse.contract import Learner, Stage, Users, World
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.engine.machine import give_back
 from rehearse.experiments.resources import Meter
+from rehearse.experiments.society import sample_of_ties
 from rehearse.policies.loading import load
 from rehearse.policies.stack import Stack, stack
 from rehearse.record.recorder import Recorder
@@ -79,6 +80,10 @@ class Assembly:
     def gather(self, meter: Meter) -> dict[str, Any]:  # noqa: ARG002 - what shards need
         """Bring together what is kept elsewhere, at the end of a run; return facts for the manifest."""
         return {}
+
+    def sample_of_ties(self) -> Columns | None:
+        """Return some ties for the report, or None where nobody knows anybody."""
+        return sample_of_ties(self.simulation)
 
     def close(self) -> None:
         """Let go of what the run needed besides memory."""

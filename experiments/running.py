@@ -24,7 +24,7 @@ from rehearse.experiments.metrics.consumption import add_courses
 from rehearse.experiments.rebuilding import Leg, last_policy, legs_of, words_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
-from rehearse.experiments.society import sample_of_ties, table_of_users
+from rehearse.experiments.society import table_of_users
 from rehearse.log import get_log, log_to
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
@@ -118,7 +118,7 @@ class Production:
         followed = self.scenario.people.society.emergence.measures
         if self.folder.scope.kind == "all" and "consumption" in followed:
             add_courses(self.folder.path)
-        ties = sample_of_ties(simulation)
+        ties = self.assembly.sample_of_ties()
         if ties is not None:
             write_table(self.folder.path / TIES, ties)
         self.manifest |= self._results() | shards

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rehearse.columns import Columns
 from rehearse.errors import UserError, did_you_mean
 from rehearse.experiments.build import Assembly
 from rehearse.experiments.rebuilding import Leg, in_legs, last_policy
@@ -50,6 +51,10 @@ class Dealt(Assembly):
         shards = self.simulation.ensemble
         told = {"number": len(spent), "dealt": self.simulation.deal.by, "on": shards.room.name}
         return {"shards": told | {"begun_again": shards.restarts}}
+
+    def sample_of_ties(self) -> Columns | None:
+        """Return some ties for the report, or None where nobody knows anybody."""
+        return self.simulation.sample_of_ties()
 
     def close(self) -> None:
         """End the shards."""

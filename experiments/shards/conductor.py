@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rehearse.agents.ties import Ties
 from rehearse.columns import Array, Columns
 from rehearse.contract import Policy, Remembers
 from rehearse.engine import Simulation
@@ -20,6 +19,10 @@ from rehearse.experiments.shards.ensemble import Ensemble
 from rehearse.experiments.shards.gathering import Whole
 from rehearse.experiments.shards.sayings import Page, Spent, Start
 from rehearse.experiments.shards.states import PEOPLE, State, joined
+from rehearse.experiments.society import sample_of_ties
+
+REMEMBERED = 32
+"""Ticks after which what shards told one another is forgotten, once their state is gathered."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Conductor(Simulation):
     def advance(self) -> None:
         """Let one tick pass in all shards."""
         shards = self._shards()
+        if self.deal.by == "users" and self.tick - shards.start.tick >= REMEMBERED:
+            self.state()
         self._begin(self.tick)
         self.pages = shards.all("advance", self.whole.wanted)
         self.whole.turn([page.columns for page in self.pages])
@@ -70,14 +75,18 @@ class Conductor(Simulation):
         self._state = state
 
     def gather(self) -> list[Spent]:
-        """Bring the people here, and whom the first of them know; return what the shards used up."""
+        """Bring the people here; return what the shards used up."""
         state = self._joined(self._shards().all("state"))
         people = {name.removeprefix(PEOPLE): a for name, a in state.items() if name.startswith(PEOPLE)}
         self.users.columns = Columns(people)
-        if self.deal.by == "replicas":
-            ties = self._shards().all("ties")[0]
-            self.users.ties = None if ties is None else Ties(*ties)  # type: ignore[attr-defined]
         return self._shards().all("spent")
+
+    def sample_of_ties(self) -> Columns | None:
+        """Return some ties of the first society, which the first shard has whole or the people here know."""
+        if self.deal.by == "users":
+            return sample_of_ties(self)
+        found: Columns | None = self._shards().all("sample_of_ties")[0]
+        return found
 
     def _show(self, ties: Mapping[str, Array]) -> None:
         """Let the people here be seen as the shards have them."""

@@ -32,8 +32,9 @@ class Ensemble:
     room: Room
     tasks: tuple[Task, ...]
     restarts: int = 0
-    _start: Start | None = None
-    """Where a lost shard begins again, with the state of all; None before the first tick."""
+    start: Start = field(default_factory=Start)
+    """Where a lost shard begins again, with the state of all."""
+    _begun: bool = False
     _built: list[Told] = field(default_factory=list)
     """What all shards were told while they were built."""
     _told: list[Told] = field(default_factory=list)
@@ -47,7 +48,8 @@ class Ensemble:
 
     def begin(self, start: Start) -> None:
         """Let all shards stand at the start of a tick."""
-        self._start, self._built, self._told = start, self._told, []
+        self.start, self._begun = start, True
+        self._built, self._told = self._told, []
         for task in self.tasks:
             self.room.tell(task.shard, *self._placing(task, start))
         for task in self.tasks:
@@ -73,8 +75,7 @@ class Ensemble:
 
     def forget(self, tick: int, state: State) -> None:
         """Let lost shards begin at this tick from now on."""
-        path = None if self._start is None else self._start.path
-        self._start = Start(tick, state, path)
+        self.start = replace(self.start, tick=tick, state=state)
         for _, handles in self._told:
             self.room.free(list(handles))
         self._told = []
@@ -102,7 +103,7 @@ class Ensemble:
     def _begin_again(self, task: Task) -> None:
         """Bring a new shard to where the lost one was: it has been told all and is to be heard next."""
         self.room.begin(task)
-        placing = [] if self._start is None else [self._placing(task, self._start)]
+        placing = [self._placing(task, self.start)] if self._begun else []
         for told in [*self._built, *placing, *self._told]:
             self.room.free([self.room.hear(task.shard)[1]])
             self.room.tell(task.shard, *told)

@@ -19,7 +19,6 @@ from rehearse.experiments.rebuilding import Leg, in_legs, words_of
 from rehearse.experiments.resources import peak_memory_mb
 from rehearse.experiments.shards.sayings import DONE, FAILED, READY, Facts, Link, Page, Spent, Start, Task
 from rehearse.experiments.shards.states import LINKS, State, own_part
-from rehearse.experiments.society import SAMPLE_USERS
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import Recorder
 
@@ -89,13 +88,9 @@ class Shard:
             self.folder.flush()
         return self.simulation.state() | {LINKS: self.recorder.links}
 
-    def ties(self) -> tuple[Array, Array] | None:
-        """Return whom the first people know, as the report draws them: indptr and indices."""
-        ties = getattr(self.simulation.users, "ties", None)
-        if ties is None:
-            return None
-        starts = ties.indptr[: SAMPLE_USERS + 1]
-        return starts, ties.indices[: starts[-1]]
+    def sample_of_ties(self) -> Columns | None:
+        """Return some ties of the first society here."""
+        return self.assembly.sample_of_ties()
 
     def spent(self) -> Spent:
         """Return what this process used up so far."""

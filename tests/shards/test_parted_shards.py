@@ -13,7 +13,7 @@ from rehearse.experiments.build import Props
 from rehearse.experiments.rebuilding import Leg
 from rehearse.experiments.replaying import replay
 from rehearse.experiments.running import run
-from rehearse.experiments.shards import Spread, assembled
+from rehearse.experiments.shards import Spread, assembled, conductor
 
 SETTINGS = {
     "people.arrivals": {"start": 0.7, "steady": 0.05, "word_of_mouth": 0.2},
@@ -125,6 +125,18 @@ def alone_after(scenario, ticks):
         for _ in range(ticks):
             assembly.simulation.advance()
         return {name: np.array(a) for name, a in assembly.simulation.state().items()}
+
+
+def test_what_was_told_is_forgotten_in_time(feed, digest, monkeypatch):
+    """A run that writes no checkpoints gathers the state now and then, and its digest does not change."""
+    monkeypatch.setattr(conductor, "REMEMBERED", 1)
+
+    def during(tick, assembly):
+        if tick:
+            os.kill(assembly.simulation.ensemble.room.processes()[0], signal.SIGKILL)
+            assert assembly.simulation.ensemble.start.tick == tick - 1
+
+    assert recorded(feed, Spread(2), during=during) == digest
 
 
 def test_a_recorded_run_of_a_parted_society_reads_like_any_other(tmp_path):
