@@ -92,6 +92,7 @@ class Assembly:
 def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     """Build world, people and policy and seat them; raises UserError where one cannot be built."""
     props = props or Props()
+    expect(scenario.people_in_all * scenario.time.ticks)
     chance = Chance(scenario.seed)
     chosen = range(scenario.replicas) if props.replicas is None else sorted(props.replicas)
     replicas = np.asarray(chosen, dtype=np.int32)
@@ -118,7 +119,6 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
         felt_before=tuple(name for name in FELT if _recorded(scenario, f"{name}_before")),
         felt_after=tuple(name for name in FELT if _recorded(scenario, name)),
     )
-    expect(scenario.people_in_all * scenario.time.ticks)
     return Assembly(simulation, stage, scenario.columns)
 
 

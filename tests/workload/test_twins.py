@@ -45,6 +45,14 @@ def test_exponentials_have_the_same_bits(numbers):
 
 
 @settings(deadline=None)
+@given(st.lists(st.floats(min_value=2.0**-34, max_value=1.0 - 2.0**-34), min_size=1, max_size=40))
+def test_normal_numbers_have_the_same_bits(uniform):
+    """The normal quantile is the same bits in the middle, in the tails and far out."""
+    plain, loop = both(lambda: exact.normal_from_uniform(np.array(uniform)))
+    assert plain.tobytes() == loop.tobytes()
+
+
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**40),
     user=st.integers(0, 2**46),
