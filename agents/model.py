@@ -98,6 +98,7 @@ class Rehearsal(mesa.Model):
     def step(self) -> None:
         """Let one tick pass; `running` ends with the last tick of the scenario."""
         self.simulation.advance()
+        self.cells = self.people.cells  # shards gather the columns anew
         self.running = self.tick < self.simulation.time.ticks
 
     @property

@@ -56,7 +56,7 @@ def _must_be_installed() -> None:
 
     missing = [name for name in ("solara", "altair", "matplotlib") if find_spec(name) is None]
     if missing:
-        problem = f"exploring needs {', '.join(missing)}, which is not installed."
+        problem = f"exploring needs {', '.join(missing)}, not installed here."
         raise UserError(problem, 'Install the extra: pip install "rehearse[viz]".')
 
 

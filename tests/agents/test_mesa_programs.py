@@ -392,3 +392,20 @@ def test_python_behaviour_mixes_with_that_of_a_scenario():
     assert min(one.neighbours.get("mood")) <= one.neighbours.agg("mood", np.mean)
     made = rehearse.model("travel", users=20, replicas=1, user_class=Moody)
     assert (type(made.agents[0]), made.agents[0].mood) == (Moody, 0.0)
+
+
+def test_columns_that_a_tick_gathers_anew_are_seen():
+    """Where a tick puts another table in the place of the old one, as shards do, handles read the new one."""
+    model = ScenarioModel(name="travel", users=20, ticks=2, replicas=1)
+    user, users = model.agents[3], model.simulation.users
+    advance = users.live
+
+    def live(tick):
+        advance(tick)
+        whole = users.columns.take(np.arange(20))
+        whole["trust"][3] = 0.125
+        users.columns = whole
+
+    users.live = live
+    model.step()
+    assert user.trust == 0.125
