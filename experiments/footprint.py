@@ -80,9 +80,12 @@ class Footprint:
         return f"Memory: about {said(self.peak)} at the peak ({self.named})."
 
 
-def expected(scenario: Scenario, data: Path | None = None) -> Footprint:
-    """Return what a run of the scenario will hold; raises UserError for what cannot be built."""
-    program = held_memory() + LOADED_LATER
+def expected(scenario: Scenario, data: Path | None = None, shards: int = 1) -> Footprint:
+    """Return what a run of the scenario will hold; raises UserError for what cannot be built.
+
+    Shards on this machine are processes of their own, each with what is loaded now.
+    """
+    program = held_memory() * (shards + 1 if shards > 1 else 1) + LOADED_LATER
     tried = None if scenario.people_in_all <= SMALL else _try_out(scenario, data)
     return _summed(scenario, tried, program)
 

@@ -201,8 +201,8 @@ def run(
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
     kept = _record(scenario, record) | _kept(keep_checkpoints)
     meter = Meter()
-    memory = footprint.expected(scenario, data)
-    if not over_memory:
+    memory = footprint.expected(scenario, data, spread.shards)
+    if not over_memory and "://" not in spread.on:  # a cluster has memory of its own
         footprint.must_fit(memory, scenario)
     noted = {"memory_mb": memory.in_mb}
     leg = Leg(0, scenario, props)

@@ -56,6 +56,8 @@ def test_a_larger_society_needs_more():
     alone = peak(users=5_000, replicas=4, settings={"people.society.graph": {"kind": "none"}})
     assert alone["graph"] == 0 < base["graph"]
     assert peak(users=5_000, replicas=4, ticks=400)["record"] == base["record"]
+    shards = footprint.expected(api.load("feed", users=5_000, replicas=4), shards=2)
+    assert shards.parts["program"] > 2 * base["program"] - footprint.LOADED_LATER - footprint.COMPILED
 
 
 def test_a_run_that_would_not_fit_says_so_first(monkeypatch, tmp_path):
