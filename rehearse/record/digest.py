@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,9 @@ def leaves_of(bounds: NDArray[np.int64], columns: Mapping[str, Array]) -> Leaves
     )
     starts = np.union1d(np.flatnonzero(np.diff(number)) + 1, bounds[:-1])
     starts = starts[starts < length].astype(np.int64)
-    ordered = sorted(columns.items())
-    heads = [f"{name}:{a.dtype.str}".encode() for name, a in ordered]
-    pieces = [slice(*ends) for ends in pairwise([*starts.tolist(), length])]
-    hashes = side_by_side(lambda piece: _leaf(heads, [a[piece] for _, a in ordered]), pieces)
+    told = [_told(name, columns[name], starts) for name in sorted(columns)]
+    pieces = list(enumerate(pairwise([*starts.tolist(), length])))
+    hashes = side_by_side(lambda piece: _leaf(told, *piece), pieces)
     return Leaves(
         place=np.searchsorted(bounds, starts, side="right") - 1,
         number=number[starts],
@@ -88,21 +88,38 @@ def digest_of(replicas: Ints, links: Links) -> str:
     return whole.hexdigest()
 
 
-def _leaf(heads: list[bytes], arrays: list[Array]) -> bytes:
-    leaf = hashlib.sha256(len(arrays[0]).to_bytes(8, "little"))
-    for head, array in zip(heads, arrays, strict=True):
-        if head.startswith(SLATE) and array[0] == NOTHING and _same(array):
+class _Told(NamedTuple):
+    """A column as leaves tell it."""
+
+    head: bytes
+    bytes: memoryview
+    width: int
+    same: list[bool]
+    """For each leaf whether it says one thing all along."""
+    empty: list[bool]
+    """For each leaf whether it is a place of the slate that is empty throughout."""
+
+
+def _told(name: str, array: Array, starts: Rows) -> _Told:
+    head, width = f"{name}:{array.dtype.str}".encode(), array.dtype.itemsize
+    same = np.ones(len(starts), dtype=np.bool_)
+    if array.strides != (0,):
+        bits, stops = array.view(f"u{width}"), np.append(starts[1:], len(array))
+        same = bits[starts] == bits[stops - 1]
+        if same.any():  # whole leaves are gone through only where their ends agree
+            same = np.logical_and.reduceat(bits == np.repeat(bits[starts], stops - starts), starts)
+    empty = same & (array[starts] == NOTHING) if head.startswith(SLATE) else np.zeros_like(same)
+    flat: NDArray[np.uint8] = np.ascontiguousarray(array).view(np.uint8)
+    return _Told(head, flat.data, width, same.tolist(), empty.tolist())
+
+
+def _leaf(columns: list[_Told], leaf: int, ends: tuple[int, int]) -> bytes:
+    start, stop = ends
+    told: list[bytes | memoryview] = [(stop - start).to_bytes(8, "little")]
+    for head, flat, width, same, empty in columns:
+        if empty[leaf]:
             continue  # a place that is empty throughout is there only where others have a longer slate
         # A column that says one thing all along is told once: columns that hold nothing cost nothing.
-        told = array[:1] if _same(array) else array
-        leaf.update(head + (b":" if told is array else b"="))
-        flat: NDArray[np.uint8] = np.ascontiguousarray(told).view(np.uint8)
-        leaf.update(flat.data)
-    return leaf.digest()
-
-
-def _same(array: Array) -> bool:
-    if array.strides == (0,):
-        return True
-    bits = array.view(f"u{array.dtype.itemsize}")
-    return bool(bits[0] == bits[-1] and (bits == bits[0]).all())
+        end = start + 1 if same[leaf] else stop
+        told += (head, b"=" if same[leaf] else b":", flat[start * width : end * width])
+    return hashlib.sha256(b"".join(told)).digest()
