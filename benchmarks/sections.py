@@ -92,16 +92,22 @@ def _workload(sizes: Sizes, seen: Path) -> Found:
         "mesa cheap": _mesa("cheap", sizes),
         "mesa linear": _mesa("linear", sizes),
         "linear 1m": _ours("linear", sizes.large, sizes.ticks),
+    }
+    others = {
         "linear 100k, all columns": _ours("linear", sizes.middle, 2 * sizes.ticks, "all"),
         "cheap 100k, all columns": _ours("cheap", sizes.middle, 2 * sizes.ticks, "all"),
         "linear 100k, tiles of 256": _ours("linear", sizes.middle, 2 * sizes.ticks, tile=256),
         "cheap 100k, tiles of 256": _ours("cheap", sizes.middle, 2 * sizes.ticks, tile=256),
     }
-    if sizes.trimmed:
-        arms = {name: arm for name, arm in arms.items() if "," not in name and name != "mesa linear"}
     best = alternate(arms, sizes.repeats)
+    if not sizes.trimmed:
+        best |= alternate(others, min(sizes.repeats, 2))
+    return _overheads(best)
+
+
+def _overheads(best: Measured) -> Found:
     found = _ratios(best, {name: (arm, "bare linear") for name, arm in OVERHEADS.items()}, "whole_ns")
-    others = {
+    beside = {
         "x_mesa_objects": ("mesa cheap", "cheap 100k"),
         "x_mesa_objects_linear": ("mesa linear", "linear 100k"),
         "overhead_without_making_people": ("linear 100k", "bare linear"),
@@ -110,7 +116,7 @@ def _workload(sizes: Sizes, seen: Path) -> Found:
         "cost_of_the_usual_tile_linear": ("linear 100k, tiles of 256", "linear 100k"),
         "cost_of_the_usual_tile_cheap": ("cheap 100k, tiles of 256", "cheap 100k"),
     }
-    found = _both(found, _ratios(best, others))
+    found = _both(found, _ratios(best, beside))
     rate, why = _value(best, "cheap 100k", lambda arm: 1e9 / arm["ns"])
     notes = {} if rate is not None else {"cheap_turns_per_cpu_s": why}
     return _both(found, Found({"cheap_turns_per_cpu_s": rate}, notes))
