@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.graph import nobody
 from rehearse.agents.social.adoption import Bass
@@ -34,6 +36,7 @@ class Circles:
         """Load the rules of a scenario; UserError where one cannot be used."""
         known = dict(layers) if ties is None else {FRIENDS: ties, **layers}
         self._added: list[Any] = []
+        self._precise = society.precise
         self._rules = Rules(load_all(_specs(society, known)), known, chance, societies, among)
 
     @property
@@ -56,6 +59,7 @@ class Circles:
 
     def begin(self, people: Columns) -> None:
         """Give people the columns that the rules need and that they lack."""
+        _sharpen(self._precise, people)
         if not self._rules.layers and self._rules.rules:
             self._lonely(len(self._rules.among.whole(people)["user"]))
         had = set(people)
@@ -116,3 +120,13 @@ def _specs(society: Society, layers: Mapping[str, Ties]) -> list[RuleSpec]:
     """Return the rules to load; influences do nothing where nobody has friends."""
     told = society.all_rules if FRIENDS in layers else society.rules
     return list(told)
+
+
+def _sharpen(names: tuple[str, ...], people: Columns) -> None:
+    """Keep the columns that a scenario says in 64 bits; ScenarioError for one that holds no such numbers."""
+    known = [name for name, column in people.items() if column.dtype.kind == "f"]
+    for name in names:
+        if name not in known:
+            problem = f"people.society.precise: people have no column {name!r} of numbers."
+            raise ScenarioError(problem, did_you_mean(name, known))
+        people[name] = people[name].astype(np.float64)

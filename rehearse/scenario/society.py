@@ -113,6 +113,8 @@ class Society(Strict):
     order: Literal["synchronous", "sequential"] = "synchronous"
     """Of influences. `synchronous`: all look, then all move; `sequential`: one after another, as drawn."""
     rules: tuple[RuleSpec, ...] = ()
+    precise: tuple[Name, ...] = ()
+    """Columns of people kept in 64 bits instead of 32, such as opinion, where small differences matter."""
     emergence: Emergence = Emergence()
 
     @model_validator(mode="after")

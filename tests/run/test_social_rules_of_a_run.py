@@ -188,3 +188,18 @@ def test_a_rule_file_may_not_lie_outside_the_scenario(folder):
     (inner / "mine.yaml").write_text(SCENARIO.replace("own.py", "../own.py"))
     with pytest.raises(ScenarioError, match="out of the scenario's folder"):
         load(inner / "mine.yaml")
+
+
+def test_columns_can_be_kept_in_64_bits(folder):
+    """A scenario may ask for more bits: averages then agree to the twelfth digit."""
+    settings = {"people.society.precise": ["opinion"], "people.society.influences": [], "people.churn": None}
+    settings["people.society.rules"] = [{"name": "degroot-v1"}]
+    made = model(folder / "mine.yaml", settings=settings, replicas=1)
+    x, ties = made.people["opinion"].copy(), made.crowd.ties
+    for _ in range(3):
+        made.step()
+        x = (x + ties.total(x)) / (1.0 + ties.degree)
+    assert made.people["opinion"].dtype == np.float64
+    assert made.people["opinion"] == pytest.approx(x, abs=1e-12)
+    with pytest.raises(ScenarioError, match=r"no column 'opinoin'.*'opinion'"):
+        model(folder / "mine.yaml", settings={"people.society.precise": ["opinoin"]})
