@@ -72,13 +72,14 @@ class Some(Among):
         self._count = sum(len(rows) for rows in parts)
         self._exchange = exchange
         self._still = dict(still)
+        self._heard: dict[str, NDArray[Any]] = {}
         self._ties: dict[int, tuple[Ties, Ties]] = {}
 
     def heard(self, people: Columns, names: Sequence[str]) -> Mapping[str, Array]:
-        """Return these columns of everybody, and who they are."""
+        """Return these columns of everybody, and who they are; they stand until they are heard again."""
         asked = [name for name in names if name not in self._still]
         told = self._exchange({name: people[name] for name in asked}) if asked else []
-        return self._still | {name: self._placed([each[name] for each in told]) for name in asked}
+        return self._still | {name: self._placed(name, [each[name] for each in told]) for name in asked}
 
     def whole(self, people: Columns) -> Columns:
         """Return everybody's columns, each fetched when it is first read, by all shards alike."""
@@ -106,8 +107,12 @@ class Some(Among):
         """Return the columns of the people here: others are not held."""
         return people
 
-    def _placed(self, parts: Sequence[Array]) -> Array:
-        placed: NDArray[Any] = np.empty((self._count, *parts[0].shape[1:]), dtype=parts[0].dtype)
+    def _placed(self, name: str, parts: Sequence[Array]) -> Array:
+        shape, kind = (self._count, *parts[0].shape[1:]), parts[0].dtype
+        placed = self._heard.get(name)
+        if placed is None or placed.shape != shape or placed.dtype != kind:
+            # Fresh memory would cost more than what is written into it.
+            placed = self._heard[name] = np.empty(shape, dtype=kind)
         for at, part in zip(self._parts, parts, strict=True):
             placed[at] = part
         return placed

@@ -9,6 +9,7 @@ lie where all of them see it.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -166,8 +167,13 @@ def _begin(ray: Any, shards: int, address: str, folder: Path) -> None:
     if address == "local":
         told |= {"num_cpus": max(shards, os.cpu_count() or 1), "include_dashboard": False}
         told |= {"_temp_dir": str(folder)}
+    log = logging.getLogger("ray")
+    before = log.level
+    log.setLevel(logging.ERROR)  # it would tell of tokens and dashboards
     try:
         ray.init(address=address, **told)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         problem = f"there is no way to the Ray cluster {address!r}: {error}."
         raise UserError(problem, "Check the address, or use --on ray for one of its own.") from error
+    finally:
+        log.setLevel(before)
