@@ -41,3 +41,11 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value: a dotted path = YAML. May be repeated."),
 ]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="A new folder for the run. Default: runs/NAME-TIME.")
+]
+KeepCheckpoints = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Keep the state at every N ticks, for quick forks (`rehearse fork`)."),
+]
+OverMemory = Annotated[bool, typer.Option("--over-memory", help="Run even where memory may not do.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,10 @@ from rehearse.experiments.commands.options import (
     AsJson,
     Data,
     Folder,
+    KeepCheckpoints,
     On,
+    Out,
+    OverMemory,
     Quiet,
     Record,
     Replicas,
@@ -54,18 +56,11 @@ def run(
     seed: Seed = None,
     replicas: Replicas = None,
     sets: Sets = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A new folder for the run. Default: runs/NAME-TIME.")
-    ] = None,
-    keep_checkpoints: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="Keep the state at every N ticks, for quick forks (`rehearse fork`)."),
-    ] = None,
+    out: Out = None,
+    keep_checkpoints: KeepCheckpoints = None,
     record: Record = "all",
     tile: Tile = None,
-    over_memory: Annotated[
-        bool, typer.Option("--over-memory", help="Run even where memory may not do.")
-    ] = False,
+    over_memory: OverMemory = False,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -136,9 +131,7 @@ def fork(
     policy: Annotated[
         str | None, typer.Option(metavar="REF", help="Another model from that tick on, as in `rehearse run`.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A new folder for the fork. Default: runs/NAME-TIME.")
-    ] = None,
+    out: Out = None,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
