@@ -76,7 +76,6 @@ def run(
     from rehearse.scenario.load import load
 
     found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
-    every = None if keep_checkpoints is None else whole("--keep-checkpoints", keep_checkpoints)
     with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
         finished = running.run(
             found,
@@ -85,8 +84,8 @@ def run(
             out=out,
             trust=trust,
             progress=bar,
-            keep_checkpoints=every,
-            tile=None if tile is None else whole("--tile", tile),
+            keep_checkpoints=_if_given("--keep-checkpoints", keep_checkpoints),
+            tile=_if_given("--tile", tile),
             spread=_spread(shards, on),
             over_memory=over_memory,
             say=None if quiet or as_json else bar.say,
@@ -184,6 +183,10 @@ def _spread(shards: str | None, on: str) -> Spread:
     from rehearse.experiments.shards import Spread
 
     return Spread(1 if shards is None else whole("--shards", shards), on)
+
+
+def _if_given(option: str, text: str | None) -> int | None:
+    return None if text is None else whole(option, text)
 
 
 def _told(finished: Finished, *, as_json: bool, quiet: bool) -> int:
