@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -177,7 +178,10 @@ def _die_with(life: Connection, folder: Path) -> None:
     try:
         life.recv_bytes()
     except (EOFError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)
+        deadline = time.monotonic() + PATIENCE
+        while folder.exists() and time.monotonic() < deadline:  # another worker may still be writing
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(0.01)
     os._exit(0)
 
 
