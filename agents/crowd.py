@@ -1,7 +1,7 @@
 """The crowd: all people of a run as columns, acting as the engine's `Users`.
 
 This module says in which order things happen to people; what happens stands in the modules it
-calls: `features` (ask), `appraisal` and `choice` (respond), `patience`, `memory`, `goals`,
+calls: `features` (ask), `appraisal` and `choice` (respond), `feelings`, `patience`, `memory`, `goals`,
 `measures`. Each behaviour of one person is written out again, readable line by line, in `scalar`.
 
 Columns besides those that `population.draw` makes, one row a person:
