@@ -124,7 +124,7 @@ def _summed(scenario: Scenario, tried: _Tried | None, program: int) -> Footprint
         return Footprint({"program": program, "people": ROUGHLY * users})
     turns, state = int(tried.turns * users), int(tried.columns * users)
     ends = _ends(scenario)
-    if available() and tried.turns_each * users * scenario.time.ticks >= WORTHWHILE:
+    if available() and users * scenario.time.ticks >= WORTHWHILE:
         program += COMPILED
     record = 2 * turns + max(turns, state)
     block = users if tried.together else min(users, BLOCK)
@@ -155,8 +155,6 @@ class _Tried:
     columns: float
     turns: float
     """The turns of a tick, at most."""
-    turns_each: float
-    """How many turns those are."""
     world: int
     block_row: int
     influence: int
@@ -169,9 +167,9 @@ def _try_out(scenario: Scenario, data: Path | None) -> _Tried:
     quick = Part(name="random-v1")
     assembly = assemble(small(scenario, few).model_copy(update={"policy": quick}), Props(data=data))
     world, people = assembly.simulation.world, assembly.simulation.users.columns
-    sizes: list[tuple[float, float]] = []
+    sizes: list[float] = []
     recorder = assembly.new_recorder()
-    recorder.keep = lambda _tick, turns, _society: sizes.append((_held(turns) / few, turns.length / few))
+    recorder.keep = lambda _tick, turns, _society: sizes.append(_held(turns) / few)
     assembly.simulation.watchers.append(recorder)
     for _ in range(min(PROBED_TICKS, scenario.time.ticks)):
         assembly.simulation.advance()
@@ -179,8 +177,7 @@ def _try_out(scenario: Scenario, data: Path | None) -> _Tried:
     alike: int | None = getattr(world, "bytes_per_user", None)
     return _Tried(
         columns=_held(people) / few,
-        turns=max(size for size, _ in sizes),
-        turns_each=max(count for _, count in sizes),
+        turns=max(sizes),
         world=alike or 0,
         block_row=BLOCK_ROW + 4 * len(assembly.stage.features) + (FACED * attributes if alike is None else 0),
         influence=int(TOUCHED * _touched(scenario, len(world.attributes))),

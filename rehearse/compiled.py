@@ -26,8 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SWITCH = "REHEARSE_FAST"
-WORTHWHILE = 1_000_000
-"""User-turns from which on loading numba is worth its while (below it takes as long as the run)."""
+WORTHWHILE = 200_000
+"""Sessions, people times ticks, from which on loading numba is worth its while (some tenths of a second)."""
 
 
 class Twin(Generic[P, R]):
@@ -76,7 +76,7 @@ def announce(say: Callable[[str], None]) -> None:
     _state.say = say
 
 
-def expect(user_turns: int) -> bool:
+def expect(sessions: int) -> bool:
     """Decide how kernels are worked out from now on, given how much there is to do; tell whether compiled.
 
     Raises UserError where REHEARSE_FAST=1 asks for what is not installed.
@@ -85,7 +85,7 @@ def expect(user_turns: int) -> bool:
     if switch == "1" and not available():
         problem = f"{SWITCH}=1 asks for compiled kernels, but numba is not installed."
         raise UserError(problem, 'Install it with pip install "rehearse[fast]", or unset the variable.')
-    _state.on = available() and switch != "0" and (switch == "1" or user_turns >= WORTHWHILE)
+    _state.on = available() and switch != "0" and (switch == "1" or sessions >= WORTHWHILE)
     return _state.on
 
 
