@@ -16,12 +16,11 @@ LEAST, MOST = 0.9, 1.6
 """What was said, over what was measured."""
 
 PROGRAM = """
-import json, resource, sys
-from rehearse.experiments import api
+import json, sys
+from rehearse.experiments import api, resources
 name, users, replicas, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 done = api.run(name, users=users, replicas=replicas, ticks=4, out=out)
-scale = 2**20 if sys.platform == "darwin" else 2**10
-measured = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+measured = resources.peak_memory_mb()
 print(json.dumps({"said": done.turns.manifest["memory_mb"], "measured": measured}))
 """
 
