@@ -17,6 +17,7 @@ from rehearse.columns import Array, Columns, Rows, everywhere
 from rehearse.compiled import twin_of
 from rehearse.contract import NOTHING, Codes, End
 
+Small = NDArray[np.int16]
 KEYS = ("replica", "tick", "user", "session", "turn")
 """What names a turn; the first four are the same in all turns of a session."""
 
@@ -46,7 +47,9 @@ class Page:
         length = int(counts.sum())
         first = self.turns[0]
         columns = {name: _repeated(first[name], counts, length) for name in KEYS[:-1]}
-        columns["turn"] = (np.arange(length) - starts.repeat(counts)).astype(np.int16)
+        numbers = np.empty(length, dtype=np.int16)
+        number_each(counts, numbers)
+        columns["turn"] = numbers
         places = [starts.take(at) + number for number, at in enumerate(self.at)]
         for name in dict.fromkeys(name for turn in self.turns for name in turn):
             if name not in columns:
@@ -96,7 +99,8 @@ def _joined(name: str, pages: list[dict[str, Array]], lengths: list[int]) -> Arr
 
 
 def _repeated(values: Array, counts: NDArray[np.int64], length: int) -> Array:
-    return everywhere(values[0], length, values.dtype) if values.strides == (0,) else values.repeat(counts)
+    alike = values.strides == (0,) or bool(values[0] == values[-1] and (values == values[0]).all())
+    return everywhere(values[0], length, values.dtype) if alike else values.repeat(counts)
 
 
 def _one_value(parts: list[Array | None]) -> Any:
@@ -117,3 +121,18 @@ def scatter(whole: Array, place: Rows, values: Array) -> None:
     """Put values where they belong."""
     for i in range(len(place)):
         whole[place[i]] = values[i]
+
+
+def _number_each(counts: NDArray[np.int64], numbers: Small) -> None:
+    starts = np.cumsum(counts) - counts
+    numbers[:] = np.arange(len(numbers)) - starts.repeat(counts)
+
+
+@twin_of(_number_each)
+def number_each(counts: NDArray[np.int64], numbers: Small) -> None:
+    """Give each person's turns their numbers from 0, one person after another."""
+    at = 0
+    for count in counts:
+        for number in range(count):
+            numbers[at + number] = number
+        at += count

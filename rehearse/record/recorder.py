@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,13 +115,12 @@ class Recorder:
     def counted(self, tick: int, turns: Columns) -> Columns:
         """Return what the turns of a tick say of each society: how many sessions and turns it held."""
         bounds = self._bounds(turns)
-        begun = (
-            np.concatenate([[0], np.cumsum(turns["turn"] == 0)]) if turns.length else np.zeros(1, np.int64)
-        )
+        first = turns["turn"] == 0 if turns.length else np.zeros(0, dtype=np.bool_)
+        begun = [np.count_nonzero(first[start:stop]) for start, stop in pairwise(bounds.tolist())]
         head: dict[str, Array] = {
             "replica": self.replicas.astype(np.int32),
             "tick": np.full(len(self.replicas), tick, np.int32),
-            "sessions": np.diff(begun[bounds]).astype(np.int64),
+            "sessions": np.array(begun, dtype=np.int64),
             "turns": np.diff(bounds).astype(np.int64),
         }
         return Columns(head)
