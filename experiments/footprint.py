@@ -35,7 +35,7 @@ ROUGHLY = 6000
 PROBED, PROBED_TICKS = 1500, 3
 LOADED_LATER = 120 << 20
 """Libraries that are loaded after the beginning: tables, sparse products, the report."""
-COMPILED = 90 << 20
+COMPILED = 150 << 20
 """Compiled kernels and what compiles them, in runs that use them."""
 TIE_END, TIE_ROW = 4, 8
 """Bytes of a frozen graph: for each end of a tie, and for each person."""
