@@ -81,7 +81,8 @@ def _install(peer: Peer, folder: Path) -> None:
     aside = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     python = str(aside / "bin" / "python")
-    uv = shutil.which("uv")
+    found = shutil.which("uv")
+    uv = str(Path(found).absolute()) if found else None  # make names its folder as seen from here
     making = [uv, "venv", "--quiet", "--python", interpreter] if uv else [interpreter, "-m", "venv"]
     filling = [uv, "pip", "install", "--quiet", "--prerelease", "allow", "--python", python] if uv else []
     FOLDER.mkdir(parents=True, exist_ok=True)
