@@ -5,10 +5,9 @@
     opinions     each, one after another in a random order, moves towards what the society thinks
     attributes   the same without the shuffle: next to nothing but reading and writing attributes
 
-`handles_over_mesa` is the time of the first two together. An attribute of a handle is read from and
-written to a column, which takes some eight times as long as in an object of its own (`attributes`);
-handles make up for it by cheaper sets, shuffles and choices. Both sides run on the same seed, and must
-end with the same numbers, person by person.
+`handles_over_mesa` is the ratio of the program that fares worst. An attribute of a handle is read from
+and written to a column, which takes longer than in an object of its own; sets, shuffles and choices take
+less. Both sides run on the same seed, and must end with the same numbers, person by person.
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ def _seconds(program: Callable[[Any], object], model: Any) -> float:
 
 
 def measure() -> dict[str, float]:
-    """Return the time through handles over that of Mesa's own objects: of all, and for each program."""
+    """Return the time through handles over that of Mesa's own objects: at worst, and for each program."""
     times: dict[str, list[float]] = {}
     ours, theirs = _model(Rehearsal, Handle), _model(mesa.Model, Plain)
     for name, program in PROGRAMS.items():
@@ -102,9 +101,8 @@ def measure() -> dict[str, float]:
     if state[0] != state[1]:
         problem = "the two programs did not do the same"
         raise AssertionError(problem)
-    handles, mesas = (a + b for a, b in zip(times["boltzmann"], times["opinions"], strict=True))
     ratios = {f"handles_over_mesa_{name}": mine / other for name, (mine, other) in times.items()}
-    return {"handles_over_mesa": handles / mesas, **ratios}
+    return {"handles_over_mesa": max(ratios.values()), **ratios}
 
 
 if __name__ == "__main__":

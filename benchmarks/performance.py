@@ -46,9 +46,11 @@ PROMISES = (
     Promise("x_trecs", 300, "Times the rate of T-RECS, content filtering", True, 0),
     Promise("x_recsim", 150, "Times the rate of RecSim, interest evolution", True, 0),
     Promise("scale_1m_over_10k", 1.25, "Cost of a user turn at 1,000,000 users ÷ at 10,000"),
-    Promise("bytes_per_user", 300, "Bytes a user: standard persona, beside tastes and ties", digits=0),
+    Promise("bytes_per_user", 300, "Bytes a user: standard persona and ties, beside tastes", digits=0),
     Promise("influence_over_csr", 1.5, "A tick of influence, 1,000,000 people ÷ bare CSR product"),
-    Promise("handles_over_mesa", 1.0, "Scalar behaviour through handles ÷ plain Mesa objects (time)"),
+    Promise(
+        "handles_over_mesa", 1.0, "Scalar behaviour through handles ÷ plain Mesa objects (time), at worst"
+    ),
     Promise("shards2_over_two_copies", 0.9, "Two shards ÷ two independent copies (rate)", at_least=True),
 )
 BESIDE = {

@@ -91,7 +91,7 @@ def seat(users: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, scenario in (("workload", "workload"), ("standard", "feed")):
         found |= {f"{name}_{what}": size for what, size in _held(scenario, users).items()}
-    return {"bytes_per_user": found["standard_columns"]} | found
+    return {"bytes_per_user": found["standard_columns"] + found["standard_ties"]} | found
 
 
 def _held(scenario: str, users: int) -> dict[str, float]:

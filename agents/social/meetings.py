@@ -16,6 +16,7 @@ from rehearse.agents.social.rule import Rule, View
 from rehearse.agents.ties import Numbers
 from rehearse.columns import Rows
 from rehearse.contract import Flags
+from rehearse.errors import ContractError
 
 Met = dict[str, tuple[Numbers, Numbers | None]]
 """By column, the new values of the one and, where both are changed, of the other."""
@@ -50,7 +51,11 @@ class Meeting(Rule):
 
     def meet(self, view: View, one: Rows, other: Rows) -> Met:
         """Return what comes of some meetings of people of whom nobody meets twice."""
-        raise NotImplementedError(view, one, other)
+        del other
+        problem = (
+            f"the social rule {view.label} held {len(one):,} meetings and does not say what comes of them."
+        )
+        raise ContractError(problem, f"Give {type(self).__name__} a method `meet`.")
 
 
 def waves(one: Rows, other: Rows, count: int, *, both: bool) -> Iterator[Rows]:

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from rehearse.agents.ties import Numbers, Ties
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows
-from rehearse.errors import ScenarioError, did_you_mean
+from rehearse.errors import ContractError, ScenarioError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.scenario.base import Name, Strict
 
@@ -169,7 +169,8 @@ class Rule(Strict):
 
     def move(self, view: View) -> Moves:
         """Return what those shown move to; they change nothing themselves."""
-        raise NotImplementedError(view)
+        problem = f"the social rule {view.label} does not say what people move to."
+        raise ContractError(problem, f"Give {type(self).__name__} a method `move`.")
 
     def measures(self, people: Columns, replicas: int) -> dict[str, Floats]:
         """Return what is to be recorded of every tick, each of shape (replicas,)."""
