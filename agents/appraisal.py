@@ -53,8 +53,16 @@ class Appraisal:
         return np.asarray(self.utilities.max(axis=0))
 
 
-def appraise(turn: Turn, offer: Offer, decisions: Decisions, *, people: People, goals: Goals) -> Appraisal:
-    """See the slates as these people see them."""
+def appraise(
+    turn: Turn,
+    offer: Offer,
+    decisions: Decisions,
+    *,
+    people: People,
+    goals: Goals,
+    refusals: Ints | None = None,
+) -> Appraisal:
+    """See the slates as these people see them; `refusals` are items that give nothing."""
     columns = goals.columns
     places: Ints = turned(decisions.slate, np.int32)
     utilities = worth(raw(columns, "taste").take(turn.rows, axis=0), offer.attributes, places)
@@ -71,6 +79,8 @@ def appraise(turn: Turn, offer: Offer, decisions: Decisions, *, people: People, 
     if people.behaviour.position_bias > 0.0:
         utilities -= people.behaviour.position_bias * np.arange(float(len(places)))[:, None]
     utilities[~possible(places, offer.available)] = -np.inf
+    if refusals is not None:
+        utilities[np.isin(places, refusals)] = -np.inf
     noise = columns.numbers("noise", turn.rows)
     outside = _outside(turn, offer, noise, people=people, goals=goals)
     return Appraisal(places, utilities, outside, noise, bitter)

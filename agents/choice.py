@@ -4,6 +4,7 @@ With u_i the utility of item i, o that of the outside option (taking nothing) an
 noise (the scale of what nobody can know about them):
 
     logit     P(i) = e^(u_i/s) / (e^(o/s) + Σ_j e^(u_j/s))                 McFadden (1974)
+    always    the first that can be had
     cascade   from the top; an item looked at is taken with a_i = 1 / (1 + e^-((u_i − o)/s));
               after one that is not, the next is looked at with chance γ    Craswell et al. (2008)
 
@@ -93,6 +94,12 @@ def cascade_choice(take: Floats, attention: float, uniforms: Floats) -> Codes:
         position[looking & (uniform < chance)] = place
         looking &= (uniform >= chance) & (uniform < chance + (1.0 - chance) * attention)
     return position
+
+
+def first_choice(utilities: Floats) -> Codes:
+    """Return the first place of each slate that holds something, whatever it is worth."""
+    there = utilities > -np.inf
+    return np.where(there.any(axis=1), there.argmax(axis=1), NOTHING).astype(np.int8)
 
 
 def dbn_probabilities(attraction: Floats, satisfaction: Floats, perseverance: float) -> tuple[Floats, Floats]:

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from rehearse.agents import features, graph, measures, memory, patience, population, start
 from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.appraisal import Appraisal, appraise
+from rehearse.agents.becoming import become
 from rehearse.agents.blocks import chunks, moved, raw
-from rehearse.agents.choice import cascade_choice, logit_choice, take_chances
+from rehearse.agents.choice import cascade_choice, first_choice, logit_choice, take_chances
 from rehearse.agents.feelings import Feelings
 from rehearse.agents.goals import Agenda, Goals, places, widen
 from rehearse.agents.lifecycle import Lifecycle
@@ -98,6 +99,7 @@ def build(
         ties=layers.pop(FRIENDS, None),
         layers=layers,
         replicas=replicas,
+        refusals=getattr(world, "refusals", ()),
     )
 
 
@@ -115,13 +117,16 @@ class Crowd:
         ties: Ties | None = None,
         layers: Mapping[str, Ties] | None = None,
         replicas: NDArray[np.int32] | None = None,
+        refusals: tuple[str, ...] = (),
     ) -> None:
         """Take what was drawn, and give people all that they have before the first tick.
 
-        `ties` are those of the layer `friends`; `layers` are all others.
+        `ties` are those of the layer `friends`; `layers` are all others. `refusals` are items that
+        nobody can take.
         """
         self.people = people
         self.items = items
+        self._refusals = np.array([items.index(name) for name in refusals], np.int32) if refusals else None
         self.ties = ties
         self.replicas = np.unique(drawn["replica"]) if replicas is None else replicas
         self.groups = population.group_names(people)
@@ -216,7 +221,9 @@ class Crowd:
     def respond(self, turn: Turn, offer: Offer, decisions: Decisions) -> Responses:
         """Choose, count it towards the goal, lose patience, be pleased or not, leave or go on."""
         self._offer = offer
-        seen = appraise(turn, offer, decisions, people=self.people, goals=self._goals)
+        seen = appraise(
+            turn, offer, decisions, people=self.people, goals=self._goals, refusals=self._refusals
+        )
         draws = turn.uniform("respond", self._draws(len(seen.places)))
         position = self._choose(seen, draws)
         taken = position >= 0
@@ -240,7 +247,8 @@ class Crowd:
         return Responses(choice=choice, position=position, utility=utility.astype(np.float32), end=end)
 
     def remember(self, turn: Turn, decisions: Decisions, responses: Responses, outcomes: Outcomes) -> None:
-        """Take in how it turned out."""
+        """Take in how it turned out, and what becomes of people by it."""
+        become(self.columns, turn.rows, outcomes)
         lived = np.flatnonzero((responses.choice >= 0) & ~np.isnan(outcomes.experience))
         rows = turn.rows.take(lived)
         item = responses.choice.take(lived)
@@ -350,6 +358,8 @@ class Crowd:
         if self.people.behaviour.choice == "cascade":
             take = take_chances(seen.utilities.T, seen.outside, seen.noise)
             return cascade_choice(take, self.people.behaviour.attention, draws[:, CHOOSE:])
+        if self.people.behaviour.choice == "always":
+            return first_choice(seen.utilities.T)
         return logit_choice(seen.utilities.T, seen.outside, seen.noise, draws[:, CHOOSE])
 
     def _catch_goals(self, ties: Ties, tick: int) -> None:

@@ -238,6 +238,8 @@ def choose(
     """Return the place taken, or -1."""
     if behaviour.choice == "cascade":
         return cascade_choice(utilities, without, noise, behaviour.attention, draws[CHOOSE:])
+    if behaviour.choice == "always":
+        return next((place for place, u in enumerate(utilities) if u > IMPOSSIBLE), NOTHING)
     return logit_choice(utilities, without, noise, draws[CHOOSE])
 
 

@@ -122,5 +122,5 @@ def _asked(thing: Any, name: str, version: str) -> FunctionPolicy | PersonPolicy
 
 
 def _part(feedback: Feedback, mine: Rows) -> Feedback:
-    arrays = {f.name: getattr(feedback, f.name)[mine] for f in fields(Feedback) if f.name != "tick"}
-    return replace(feedback, **arrays)
+    told = {f.name: getattr(feedback, f.name) for f in fields(Feedback) if f.name != "tick"}
+    return replace(feedback, **{name: array[mine] for name, array in told.items() if array is not None})

@@ -22,7 +22,11 @@ from rehearse.exact import Floats
 
 @runtime_checkable
 class World(Protocol):
-    """Where decisions have consequences."""
+    """Where decisions have consequences.
+
+    Optional, found by name: `refusals`, the items that give people nothing (a loan refused): nobody
+    takes them, whatever they are worth.
+    """
 
     name: str
     items: tuple[str, ...]

@@ -269,6 +269,11 @@ class Outcomes:
     """1 if the action was right, 0 if not, -1 if there was no answer to judge."""
     cost: Singles | None = None
     harm: Singles | None = None
+    label: Codes | None = None
+    """What came out, which a supervised model would learn from: 1 or 0, -1 where nobody got to see it."""
+    becomes: Mapping[str, Array] = field(default_factory=dict)
+    """What people are from now on: columns of theirs by name, each of shape (n, …), that they take over
+    when they remember. Those of one number a person are recorded with the turn."""
     detail: Mapping[str, Array] = field(default_factory=dict)
     """More columns of this world for the record, by name, each of shape (n,)."""
 
@@ -306,4 +311,8 @@ class Feedback:
     replica: Ints
     user: Rows
     turn: NDArray[np.int16]
+    group: Codes
+    """Each person's group, for learners that must be fair; never passed on to a foreign model."""
     tick: int
+    label: Codes | None = None
+    """`Outcomes.label` of the turns; None: this world has none."""

@@ -32,8 +32,11 @@ class Notebook:
                 "choice": exchange.responses.choice,
                 "reward": exchange.outcomes.reward,
                 "propensity": exchange.decisions.propensity,
+                "group": exchange.requests.group,
             }
         )
+        if exchange.outcomes.label is not None:
+            self._turns[-1]["label"] = exchange.outcomes.label
 
     def on_tick(self, tick: int, users: Users) -> None:
         """Do nothing: the page is handed over when the kernel asks for it."""
@@ -47,7 +50,7 @@ class Notebook:
         for part in turns:
             part["slate"] = _widened(part["slate"], widest)
         order = np.lexsort((_joined(turns, "turn"), _joined(turns, "rows")))
-        names = ("features", "slate", "choice", "reward", "propensity", "replica", "user", "turn")
+        names = [name for name in turns[0] if name != "rows"]
         whole: dict[str, Any] = {
             name: _joined(turns, name, used_up=True).take(order, axis=0) for name in names
         }
@@ -77,5 +80,6 @@ def _nothing(tick: int) -> Feedback:
         replica=none.astype(np.int32),
         user=none,
         turn=none.astype(np.int16),
+        group=none.astype(np.int8),
         tick=tick,
     )

@@ -134,7 +134,8 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
     """Return a turn of one block as flat columns, in the record's words."""
     turn, decisions, outcomes = exchange.turn, exchange.decisions, exchange.outcomes
     places = {f"slate_{i}": decisions.slate[:, i] for i in range(1, decisions.slate.shape[1])}
-    optional = {"cost": outcomes.cost, "harm": outcomes.harm}
+    optional = {"cost": outcomes.cost, "harm": outcomes.harm, "label": outcomes.label}
+    becomes = {name: array for name, array in outcomes.becomes.items() if array.ndim == 1}
     return {
         "replica": turn.replica,
         "tick": everywhere(turn.tick, len(turn), np.int32),
@@ -163,6 +164,7 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
         "regret": outcomes.regret,
         "right": outcomes.right,
         "end": exchange.end,
+        **becomes,
         **outcomes.detail,
     }
 

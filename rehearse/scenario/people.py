@@ -191,8 +191,9 @@ class Drains(Strict):
 class Behaviour(Strict):
     """How people act in a turn; what varies from person to person is a trait (see `TRAITS`)."""
 
-    choice: Literal["logit", "cascade"] = "logit"
-    """`logit`: multinomial logit over slate and outside option; `cascade`: item by item from the top."""
+    choice: Literal["logit", "cascade", "always"] = "logit"
+    """`logit`: multinomial logit over slate and outside option; `cascade`: item by item from the top;
+    `always`: the first that can be had, whatever it is worth."""
     outside: float = 0.0
     """Utility of taking nothing; a trait `reservation`, where people have one, is added to it."""
     reservation: Literal["fixed", "logsum"] = "fixed"

@@ -205,6 +205,7 @@ def _feedback(policy: Any, stage: Stage) -> Feedback:
         replica=requests.replica,
         user=requests.user,
         turn=np.zeros(ROWS, dtype=np.int16),
+        group=requests.group,
         tick=requests.tick,
     )
 

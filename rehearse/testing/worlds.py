@@ -49,7 +49,9 @@ def _broken(world: Any, people: Columns) -> Iterator[str]:
     if wrong:
         return
     yield from _untrue(world, world.truth(turn, people, offer), len(turn))
-    yield from _unsettled(world, _settled(world, turn, people, offer), len(turn))
+    outcomes = _settled(world, turn, people, offer)
+    yield from _unsettled(world, outcomes, len(turn))
+    yield from _unheard_of(world, outcomes, people)
     if not world.coupled:
         yield from _dependent(world, turn, people)
     changed = [name for name, array in before.items() if not _same(array, people[name])]
@@ -118,8 +120,21 @@ def _unsettled(world: Any, outcomes: Outcomes, n: int) -> Iterator[str]:
         yield "range: a regret is negative."
     if ((outcomes.ideal < NOTHING) | (outcomes.ideal >= len(world.items))).any():
         yield "items: an ideal is no item."
-    if not np.isin(outcomes.right, (-1, 0, 1)).all():
-        yield "range: `right` must be 1, 0 or -1."
+    for name, codes in (("right", outcomes.right), ("label", outcomes.label)):
+        if codes is not None and not np.isin(codes, (-1, 0, 1)).all():
+            yield f"range: `{name}` must be 1, 0 or -1."
+
+
+def _unheard_of(world: Any, outcomes: Outcomes, people: Columns) -> Iterator[str]:
+    """Tell of names that nobody has: items refused, columns of people that change."""
+    for name in getattr(world, "refusals", ()):
+        if name not in world.items:
+            yield f"items: the refusal {name!r} is no item."
+    for name, values in outcomes.becomes.items():
+        if name not in people:
+            yield f"becomes: people have no column {name!r}; name it in `needs`."
+        elif values.shape != people[name].shape:
+            yield f"shape: {name!r} becomes {values.shape}, where people have {people[name].shape}."
 
 
 def _dependent(world: Any, turn: Turn, people: Columns) -> Iterator[str]:
@@ -151,8 +166,10 @@ def _forgetful(world: Any, turn: Turn, people: Columns, offer: Offer) -> Iterato
 
 
 def _columns(outcomes: Outcomes) -> dict[str, Array]:
-    named = {f.name: getattr(outcomes, f.name) for f in fields(Outcomes) if f.name != "detail"}
-    return {name: array for name, array in named.items() if array is not None} | dict(outcomes.detail)
+    more = ("detail", "becomes")
+    named = {f.name: getattr(outcomes, f.name) for f in fields(Outcomes) if f.name not in more}
+    plain = {name: array for name, array in outcomes.becomes.items() if array.ndim == 1}
+    return {name: a for name, a in named.items() if a is not None} | plain | dict(outcomes.detail)
 
 
 def _same(one: Array, other: Array) -> bool:

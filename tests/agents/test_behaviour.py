@@ -9,18 +9,19 @@ from rehearse.agents import population
 from rehearse.agents.crowd import Crowd
 from rehearse.chance import Chance
 from rehearse.contract import Decisions, End, Fault, Intent, Offer, Outcomes, Turn
+from rehearse.errors import ContractError
 from rehearse.scenario.people import People
 
 WORTHS = (0.0, 1.0, -1.0, 0.5)
 """The one attribute of each of four items: what it is worth to a person of taste 1."""
 
 
-def build_crowd(count, **given):
+def build_crowd(count, refusals=(), **given):
     """Return people each of whom likes items for what they are worth."""
     people = People(count=count, **({"tastes": {"x": 1.0}, "traits": {"trust": 1.0}} | given))
     which = np.zeros(1, dtype=np.int32)
     drawn = population.draw(people, attributes=("x",), needs=(), table=None, chance=Chance(6), replicas=which)
-    return Crowd(people, drawn, chance=Chance(6), items=("a", "b", "c", "d"))
+    return Crowd(people, drawn, chance=Chance(6), items=("a", "b", "c", "d"), refusals=refusals)
 
 
 def respond(crowd, slate, *, worths=WORTHS, turn=0, tick=0, latency=0.0, fault=Fault.NONE, available=None):
@@ -54,6 +55,52 @@ def test_what_was_shown_is_kept_newest_first_and_forgotten_with_the_session():
     assert crowd.columns["shown"][0, :5].tolist() == [3, 0, 2, 1, -1]
     crowd.open(1)
     assert (crowd.columns["shown"] == -1).all()
+
+
+def test_whoever_always_takes_takes_the_first_that_can_be_had():
+    """With `choice: always` worth plays no part; what cannot be had is passed over."""
+    crowd = build_crowd(3, behaviour={"choice": "always"})
+    crowd.open(0)
+    worst = respond(crowd, [2, 1], worths=(0.0, 9.0, -99.0, 0.5))
+    assert worst.choice.tolist() == [2, 2, 2]
+    assert respond(crowd, [2, 1], turn=1, available=[True, True, False, True]).choice.tolist() == [1, 1, 1]
+    assert respond(crowd, [-1, -1], turn=2, fault=Fault.RAISED).choice.tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("choice", ["logit", "cascade", "always"])
+def test_nobody_takes_a_refusal(choice):
+    """An item that the world calls a refusal is never taken, whatever it is worth."""
+    crowd = build_crowd(50, behaviour={"choice": choice}, refusals=("b",))
+    crowd.open(0)
+    taken = respond(crowd, [1, 0], worths=(0.0, 99.0, 0.0, 0.0)).choice
+    assert set(taken.tolist()) <= {-1, 0}
+    assert (respond(crowd, [1], turn=1).choice == -1).all()
+
+
+def test_people_become_what_the_world_says():
+    """Values of `Outcomes.becomes` are people's from then on; an unknown column is refused."""
+    crowd = build_crowd(3, traits={"score": 5.0})
+    crowd.open(0)
+    remember(crowd, becomes={"score": np.array([4, 5, 6])})
+    assert crowd.columns["score"].tolist() == [4.0, 5.0, 6.0]
+    with pytest.raises(ContractError, match="'scare' becomes"):
+        remember(crowd, becomes={"scare": np.zeros(3)})
+
+
+def remember(crowd, **outcomes):
+    """Let everybody take item 0 and remember what came of it."""
+    n = crowd.columns.length
+    rows = np.arange(n)
+    now = Turn(rows, crowd.columns["replica"], crowd.columns["user"], 0, 0, Chance(6))
+    responses = respond(crowd, [0], worths=(9.0, 0.0, 0.0, 0.0))
+    plain = {"experience": np.full(n, 0.5, np.float32), "reward": np.zeros(n, np.float32)}
+    nothing = {
+        "ideal": np.zeros(n, np.int32),
+        "regret": np.zeros(n, np.float32),
+        "right": np.ones(n, np.int8),
+    }
+    settled = Outcomes(**plain, **nothing, **outcomes)
+    crowd.remember(now, Decisions.of(np.zeros((n, 1), np.int32)), responses, settled)
 
 
 def patience_left(slates, **given):

@@ -28,7 +28,7 @@ drains = st.builds(
 )
 behaviours = st.builds(
     Behaviour,
-    choice=st.sampled_from(["logit", "cascade"]),
+    choice=st.sampled_from(["logit", "cascade", "always"]),
     outside=signed,
     reservation=st.sampled_from(["fixed", "logsum"]),
     relax=share,

@@ -31,6 +31,7 @@ def told(slate, choice, reward, replica):
         replica=np.array(replica, np.int32),
         user=np.arange(n),
         turn=np.zeros(n, np.int16),
+        group=np.zeros(n, np.int8),
         tick=0,
     )
 

@@ -392,6 +392,7 @@ def lesson(choice):
         replica=requests.replica,
         user=requests.user,
         turn=np.zeros(10, np.int16),
+        group=requests.group,
         tick=0,
     )
 
