@@ -1,8 +1,7 @@
 """What a scenario schedules to change in a world: prices, attributes, delays, what can be had.
 
-A change is new = old · times + add from the start of its tick until the start of another. Several
-changes of the same thing follow one another in the order of their ticks. What holds at a tick is a
-function of the schedule and the tick alone, so that a resumed run needs to know only the tick.
+What a change makes of a number at a tick stands in `rehearse.scenario.drift`; here is what it means for
+a world of items with attributes. A world with numbers of its own needs only `Moves` from there.
 
 Paths, with an item's name or `*` for all items:
 
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
+from rehearse.scenario.drift import EVERY, differ, factors, in_order, sentences
 from rehearse.scenario.model import Drift
 
 What = Literal["items", "delay", "available"]
-EVERY = "*"
 OPEN = 0.5
 """An item can be had while its availability is at least this."""
 
@@ -65,8 +64,8 @@ class Schedule:
     ) -> None:
         """Resolve the paths, or raise a ScenarioError that names the nearest known ones."""
         self._items, self._attributes = items, attributes
-        order = sorted(range(len(drifts)), key=lambda i: drifts[i].tick)
-        self._planned = [(drifts[i], self._resolve(i, drifts[i])) for i in order]
+        self._drifts = in_order(drifts)
+        self._targets = [self._resolve(drift) for drift in self._drifts]
 
     def at(self, tick: int) -> Levers:
         """Return what holds during a tick."""
@@ -76,61 +75,36 @@ class Schedule:
             "delay": (np.ones(m), np.zeros(m)),
             "available": (np.ones(m), np.zeros(m)),
         }
-        for drift, target in self._planned:
-            if _holds(drift, tick):
-                scale, shift = levers[target.what]
-                where = (target.items, target.attribute) if target.what == "items" else target.items
-                scale[where] *= drift.times
-                shift[where] = shift[where] * drift.times + drift.add
+        for drift, target in zip(self._drifts, self._targets, strict=True):
+            times, add = factors(drift, tick)
+            scale, shift = levers[target.what]
+            where = (target.items, target.attribute) if target.what == "items" else target.items
+            scale[where] *= times
+            shift[where] = shift[where] * times + add
         scale, shift = levers["available"]
         return Levers(*levers["items"], *levers["delay"], open=scale + shift >= OPEN)
 
     def changes(self, since: int, tick: int) -> bool:
-        """Tell whether anything begins or ends after one tick and up to another."""
-        moments = [m for drift, _ in self._planned for m in (drift.tick, drift.until) if m is not None]
-        return any(since < moment <= tick for moment in moments)
+        """Tell whether anything is another after one tick and at another."""
+        return differ(self._drifts, since, tick)
 
     def sentences(self, tick: int) -> list[str]:
-        """Say each change that begins or ends with this tick."""
-        begun = [_begins(drift) for drift, _ in self._planned if drift.tick == tick]
-        ended = [
-            f"{drift.what} is what it was before tick {drift.tick}{_reason(drift)}"
-            for drift, _ in self._planned
-            if drift.until == tick
-        ]
-        return ended + begun
+        """Say each change that begins, is complete or ends with this tick."""
+        return sentences(self._drifts, tick)
 
-    def _resolve(self, number: int, drift: Drift) -> _Target:
-        path = f"drift[{number}].what"
-        if drift.until is not None and drift.until <= drift.tick:
-            problem = f"drift[{number}].until is {drift.until}, not after its tick {drift.tick}."
-            raise ScenarioError(problem, "Give a later tick, or leave `until` out: it then lasts.")
+    def _resolve(self, drift: Drift) -> _Target:
         what, _, rest = drift.what.partition(".")
         item, _, attribute = rest.rpartition(".") if what == "items" else (rest, "", "")
-        _known(what, get_args(What), path, drift.what)
-        _known(item, (EVERY, *self._items), path, drift.what)
+        _known(what, get_args(What), drift.what)
+        _known(item, (EVERY, *self._items), drift.what)
         if what == "items":
-            _known(attribute, self._attributes, path, drift.what)
+            _known(attribute, self._attributes, drift.what)
         chosen = np.array([item in (EVERY, name) for name in self._items])
         at = self._attributes.index(attribute) if attribute else -1
         return _Target(cast("What", what), chosen, at)
 
 
-def _known(part: str, names: tuple[str, ...], path: str, whole: str) -> None:
+def _known(part: str, names: tuple[str, ...], whole: str) -> None:
     if part not in names:
-        problem = f"{path}: this world knows no {whole!r}, for it has no {part!r}."
+        problem = f"drift: this world knows no {whole!r}, for it has no {part!r}."
         raise ScenarioError(problem, did_you_mean(part, names))
-
-
-def _holds(drift: Drift, tick: int) -> bool:
-    return drift.tick <= tick and (drift.until is None or tick < drift.until)
-
-
-def _begins(drift: Drift) -> str:
-    times = f" × {drift.times:g}" if drift.times != 1.0 else ""
-    add = f" {'+' if drift.add > 0 else '−'} {abs(drift.add):g}" if drift.add else ""
-    return f"{drift.what}{times}{add}{_reason(drift)}"
-
-
-def _reason(drift: Drift) -> str:
-    return f": {drift.note}" if drift.note else ""

@@ -11,6 +11,8 @@ from rehearse.scenario.people import People
 
 MOST_PEOPLE = 100_000_000
 """Over all replicas; a person takes about a hundred bytes of memory."""
+PEOPLE = "people."
+"""How the path of a drift begins that changes the people."""
 
 
 class Part(Strict):
@@ -21,17 +23,30 @@ class Part(Strict):
 
 
 class Drift(Strict):
-    """A scheduled change of something that the world owns."""
+    """A scheduled change of something that the world owns, or of the people (`people.…`)."""
 
     tick: Tick
-    """The first tick at which the new value holds."""
+    """The first tick at which the new value holds, or at which it begins to change."""
     what: str
-    """A path that the world knows, such as `items.train.gc`."""
+    """A path that the world knows, such as `items.train.gc`, or one of people, such as `people.tastes.gc`."""
     add: float = 0.0
     times: float = 1.0
-    """new = old · times + add."""
+    """new = old · times + add; with a weight w of its shape, old · (1 + (times − 1) · w) + add · w."""
     until: Tick | None = None
     """The first tick at which the old value holds again."""
+    shape: Literal["sudden", "gradual", "recurring", "seasonal"] = "sudden"
+    """`gradual`: in equal steps over some ticks; `recurring`: for some ticks of every period; `seasonal`:
+    up and down with the sine of the period, which takes as much as it gives."""
+    over: Annotated[int, Field(ge=1)] | None = None
+    """In how many ticks a gradual change is complete."""
+    period: Annotated[int, Field(ge=2)] | None = None
+    """Ticks from one beginning to the next (recurring, seasonal)."""
+    lasts: Annotated[int, Field(ge=1)] | None = None
+    """For how many ticks of every period a recurring change holds."""
+    phase: Share = 0.0
+    """The part of its period that a seasonal change has behind it at its tick."""
+    among: str | None = None
+    """Only people of this group or segment (paths of people)."""
     note: str = ""
     """The sentence that marks it in the report."""
 
@@ -39,6 +54,35 @@ class Drift(Strict):
     def _begins_before_it_ends(self) -> Self:
         _in_order(self.tick, self.until)
         return self
+
+    @model_validator(mode="after")
+    def _shaped(self) -> Self:
+        needs = {"gradual": {"over"}, "recurring": {"period", "lasts"}, "seasonal": {"period"}}
+        given = {name for name in ("over", "period", "lasts") if getattr(self, name) is not None}
+        wanted = needs.get(self.shape, set())
+        if given != wanted:
+            told = [", ".join(sorted(names)) or "nothing" for names in (wanted, given)]
+            problem = f"of over, period and lasts a {self.shape} change needs {told[0]}, found {told[1]}"
+            raise ValueError(problem)
+        if self.phase and self.shape != "seasonal":
+            problem = f"phase is for a seasonal change, and this one is {self.shape}"
+            raise ValueError(problem)
+        if self.period is not None and self.lasts is not None and self.lasts >= self.period:
+            problem = f"it lasts {self.lasts} of every {self.period} ticks, which is always"
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _of_people(self) -> Self:
+        if self.among is not None and not self.of_people:
+            problem = f"among is for paths of people (people.…), and what is {self.what!r}"
+            raise ValueError(problem)
+        return self
+
+    @property
+    def of_people(self) -> bool:
+        """Return whether it changes the people and not the world."""
+        return self.what.startswith(PEOPLE)
 
 
 class Latency(Strict):
