@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.agents.blocks import raw
-from rehearse.agents.distributions import law_of, quantile
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import NOTHING, Flags
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
+from rehearse.scenario.distributions import law_of, quantile
 from rehearse.scenario.people import Distribution, GoalSpec, People
 
 EMPTY: dict[str, float] = {"goal_kind": NOTHING, "goal_strength": 0, "goal_deadline": 0, "goal_got": 0}

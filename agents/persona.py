@@ -16,8 +16,8 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from rehearse.agents.distributions import law_of
 from rehearse.errors import ScenarioError, did_you_mean
+from rehearse.scenario.distributions import law_of
 from rehearse.scenario.people import Distribution, People, Segment, Uniform
 
 TRAITS: dict[str, Distribution] = {

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.agents.copula import Copula, copula_of, measured
-from rehearse.agents.distributions import Empirical, at_score, law_of, quantile, within
 from rehearse.agents.persona import BASE, STARTS, TAKEN, TASTE, TRAITS, Persona, check_spelling, personas
 from rehearse.agents.source import PeopleTable, codes_of_words, open_table
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows
 from rehearse.errors import DataError, NotFoundError, ScenarioError, did_you_mean
 from rehearse.exact import Floats, normal_cdf
+from rehearse.scenario.distributions import Empirical, at_score, law_of, quantile, within
 from rehearse.scenario.people import Correlation, Distribution, Grouping, People
 
 BLOCK = 1 << 15

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rehearse.agents.distributions import pick
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows
 from rehearse.errors import DataError, ScenarioError, did_you_mean
 from rehearse.exact import Floats
+from rehearse.scenario.distributions import pick
 from rehearse.scenario.people import Source
 
 WORLD = "world"

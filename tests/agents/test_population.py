@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rehearse.agents import MEANINGS, TRAITS, population
-from rehearse.agents.distributions import quantile
 from rehearse.agents.persona import STARTS
 from rehearse.agents.population import draw, group_names, segment_names, trait_names
 from rehearse.chance import Chance
 from rehearse.columns import Columns
 from rehearse.errors import DataError, NotFoundError, ScenarioError
+from rehearse.scenario.distributions import quantile
 from rehearse.scenario.people import Distribution, People
 
 REPLICAS = np.array([0, 1, 2], dtype=np.int32)
