@@ -86,7 +86,9 @@ $(WHEEL): $(SOURCES) | $(VENV)/.made
 
 $(VENV)/.rehearse: $(WHEEL)
 	@echo "Installing $(WHEEL)"
-	@{ $(call install,"$(WHEEL)[fast]"); } || { $(call install,$(WHEEL)); }
+	@{ $(call install,"$(WHEEL)[fast]"); } || { \
+	    echo "Compiled kernels (numba, pyarrow) cannot be had here, see above: going on without them" >&2; \
+	    $(call install,$(WHEEL)); }
 	@$(call install,--force-reinstall --no-deps $(WHEEL))
 	@touch $@
 

@@ -50,6 +50,7 @@ def run(
     shards: int = 1,
     on: str = "local",
     over_memory: bool = False,
+    tile: int | None = None,
     **changes: Any,
 ) -> running.Finished:
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
@@ -59,7 +60,8 @@ def run(
     `sessions`, `none`, `sample:0.01`. `keep_checkpoints` keeps the state at every so many ticks, for
     quick forks. `shards` deals the run to so many processes, or to a Ray cluster with `on="ray"` or
     `on="ray://HOST:PORT"`; the result is the same. A run that memory will not do for is refused unless
-    `over_memory`.
+    `over_memory`. `tile` is how many rows every call to a model of yours has, padded (256); 0 means all
+    who ask, not padded.
     """
     return running.run(
         load(scenario, **changes),
@@ -71,6 +73,7 @@ def run(
         keep_checkpoints=keep_checkpoints,
         spread=Spread(shards, on),
         over_memory=over_memory,
+        tile=tile,
     )
 
 
@@ -110,9 +113,9 @@ def play(model: type[Rehearsal], *, policy: object, **given: Any) -> Played:
     return play_society(model, policy=policy, **given)
 
 
-def resume(folder: str | Path) -> running.Finished:
-    """Finish an interrupted run."""
-    return running.resume(Path(folder))
+def resume(folder: str | Path, *, policy: object | None = None) -> running.Finished:
+    """Finish an interrupted run; `policy` is its model, where that was a Python object."""
+    return running.resume(Path(folder), policy=policy)
 
 
 def fork(
@@ -123,6 +126,8 @@ def fork(
     policy: object | None = None,
     out: str | Path | None = None,
     parent_policy: object | None = None,
+    trust: bool = False,
+    over_memory: bool = False,
 ) -> running.Finished:
     """Go on with a finished run from the start of a tick under changed conditions, in a new folder.
 
@@ -134,13 +139,20 @@ def fork(
 
     target = None if out is None else Path(out)
     return fork_run(
-        Path(folder), tick, settings=settings, policy=policy, out=target, parent_policy=parent_policy
+        Path(folder),
+        tick,
+        settings=settings,
+        policy=policy,
+        out=target,
+        parent_policy=parent_policy,
+        trust=trust,
+        over_memory=over_memory,
     )
 
 
-def replay(folder: str | Path) -> Replay:
-    """Run a recorded run again and say whether it is the same."""
-    return replay_run(Path(folder))
+def replay(folder: str | Path, *, policy: object | None = None) -> Replay:
+    """Run a recorded run again and say whether it is the same; `policy` as in `resume`."""
+    return replay_run(Path(folder), policy=policy)
 
 
 def compare(a: str | Path, b: str | Path) -> Comparison:

@@ -16,7 +16,8 @@ constants come from, and how near the sum has come to what was measured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rehearse.columns import Columns
@@ -25,6 +26,7 @@ from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.resources import available_memory, held_memory
+from rehearse.experiments.shards import ONE_PROCESS, Spread
 from rehearse.scenario.model import Part, Scenario
 from rehearse.scenario.society import Graph, Society
 
@@ -59,6 +61,7 @@ class Footprint:
     parts: dict[str, int]
     tried: _Tried | None = None
     """What a small run showed."""
+    machine: _Machine = field(default_factory=lambda: _Machine(held_memory()))
 
     @property
     def peak(self) -> int:
@@ -81,14 +84,31 @@ class Footprint:
         return f"Memory: about {said(self.peak)} at the peak ({self.named})."
 
 
+def stated(
+    scenario: Scenario,
+    data: Path | None,
+    spread: Spread = ONE_PROCESS,
+    *,
+    over_memory: bool,
+    say: Callable[[str], None] | None,
+) -> Footprint:
+    """Return what a run will hold, once it is told to `say`; raises UserError where it would not fit."""
+    memory = expected(scenario, data, spread.shards)
+    if not over_memory and "://" not in spread.on:  # a cluster has memory of its own
+        must_fit(memory, scenario)
+    if say is not None:
+        say(str(memory))
+    return memory
+
+
 def expected(scenario: Scenario, data: Path | None = None, shards: int = 1) -> Footprint:
     """Return what a run of the scenario will hold; raises UserError for what cannot be built.
 
-    Shards on this machine are processes of their own, each with what is loaded now.
+    Shards on this machine are processes of their own, each with what is loaded; where they have
+    people of each society, each draws all ties and hears of everybody.
     """
-    program = held_memory() * (shards + 1 if shards > 1 else 1) + LOADED_LATER
     tried = None if scenario.people_in_all <= SMALL else _try_out(scenario, data)
-    return _summed(scenario, tried, program)
+    return _summed(scenario, tried, _Machine(held_memory(), shards))
 
 
 def must_fit(footprint: Footprint, scenario: Scenario) -> None:
@@ -109,8 +129,8 @@ def must_fit(footprint: Footprint, scenario: Scenario) -> None:
 def _most(footprint: Footprint, scenario: Scenario, free: int) -> int:
     """Return how many people in each society would fit, in steps of a twentieth of those asked for; or 0."""
     counts = [scenario.people.count * share // 20 for share in range(19, 0, -1)]
-    program = footprint.parts["program"]
-    sizes = [(count, _summed(_with(scenario, count), footprint.tried, program).peak) for count in counts]
+    machine = footprint.machine
+    sizes = [(count, _summed(_with(scenario, count), footprint.tried, machine).peak) for count in counts]
     return next((count for count, peak in sizes if peak <= free), 0)
 
 
@@ -119,34 +139,60 @@ def _with(scenario: Scenario, count: int) -> Scenario:
     return scenario.model_copy(update={"people": people})
 
 
-def _summed(scenario: Scenario, tried: _Tried | None, program: int) -> Footprint:
+def _summed(scenario: Scenario, tried: _Tried | None, machine: _Machine) -> Footprint:
     users = scenario.people_in_all
+    compiles = available() and users * scenario.time.ticks >= WORTHWHILE
+    program = machine.program(COMPILED if compiles and tried is not None else 0)
     if tried is None:
-        return Footprint({"program": program, "people": ROUGHLY * users})
+        return Footprint({"program": program, "people": ROUGHLY * users}, machine=machine)
     turns, state = int(tried.turns * users), int(tried.columns * users)
-    ends = _ends(scenario)
-    if available() and users * scenario.time.ticks >= WORTHWHILE:
-        program += COMPILED
+    ends, everyone = _ends(scenario), machine.who_know_all(scenario.replicas)
     record = 2 * turns + max(turns, state)
-    block = users if tried.together else min(users, BLOCK)
-    session = tried.block_row * block + tried.influence * users
+    blocks = users if tried.together else min(users, BLOCK * machine.shards)
+    session = tried.block_row * blocks + tried.influence * users * everyone
+    drawing = DRAWING_END * ends * machine.shards // scenario.replicas
     parts = {
         "program": program,
         "people": state,
-        "graph": TIE_END * ends + (TIE_ROW * users if ends else 0),
+        "graph": (TIE_END * ends + (TIE_ROW * users if ends else 0)) * machine.graphs(scenario.replicas),
         "world": tried.world * users,
         "record": record,
-        "work": max(DRAWING_END * ends // scenario.replicas - record, session, ENDING_ROW * users - record),
+        "work": max(drawing - record, session, ENDING_ROW * users - record),
     }
-    return Footprint(parts, tried)
+    return Footprint(parts, tried, machine)
 
 
 def small(scenario: Scenario, few: int = PROBED) -> Scenario:
-    """Return the scenario with a few people in one society, who know nobody."""
+    """Return the scenario with a few people in one society, all here from the start, who know nobody."""
     society = Society(emergence=scenario.people.society.emergence)
     count = min(few, scenario.people.count)
-    people = scenario.people.model_copy(update={"count": count, "society": society})
+    came = scenario.people.arrivals
+    here = None if came is None else came.model_copy(update={"start": count, "waves": (), "steady": 0.0})
+    changes = {"count": count, "society": society, "arrivals": here}
+    people = scenario.people.model_copy(update=changes)
     return scenario.model_copy(update={"people": people, "replicas": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """The processes of a run: what each holds of itself, and into how many shards it is dealt."""
+
+    held: int
+    shards: int = 1
+
+    def program(self, compiled: int) -> int:
+        """Return what is loaded in all processes by the end; one more leads the shards."""
+        return (self.held + compiled + LOADED_LATER) * (self.shards + 1 if self.shards > 1 else 1)
+
+    def who_know_all(self, replicas: int) -> int:
+        """Return how many processes hear of all people: shards that have people of each society."""
+        return self.shards if self.shards > replicas else 1
+
+    def graphs(self, replicas: int) -> int:
+        """Return how many times all ties are held: by who leads, and by those who deal within societies."""
+        if self.shards == 1:
+            return 1
+        return self.shards + 1 if self.shards > replicas else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +246,19 @@ def _touched(scenario: Scenario, attributes: int) -> int:
 
 def _ends(scenario: Scenario) -> int:
     """Return how many ends the ties of all societies and layers have, about."""
-    graphs = scenario.people.society.graphs.values()
-    return int(sum(_ends_of(graph, scenario.people.count) for graph in graphs) * scenario.replicas)
+    people, grouping = scenario.people, scenario.people.groups
+    groups = 1 if grouping is None else len(grouping.names)
+    each = [_ends_of(graph, people.count, groups) for graph in people.society.graphs.values()]
+    return int(sum(each) * scenario.replicas)
 
 
-def _ends_of(graph: Graph, count: int) -> float:
+def _ends_of(graph: Graph, count: int, groups: int) -> float:
+    """Return how many ends a society's ties have, its groups taken to be as large as one another."""
     each = {
         "complete": 0.0,
         "karate": 156.0,
         "edges": 2.0 * _lines(graph),
-        "stochastic_block": count * count * max(graph.within, graph.between),
+        "stochastic_block": count * count * (graph.within + (groups - 1) * graph.between) / groups,
     }
     return each.get(graph.kind, float(graph.degree * count))
 

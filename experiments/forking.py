@@ -9,7 +9,7 @@ fork in which nothing is changed has the digest of its parent.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from rehearse.agents.goals import Agenda
 from rehearse.columns import Columns
 from rehearse.errors import UserError
+from rehearse.experiments import footprint
 from rehearse.experiments.build import Assembly, Props
 from rehearse.experiments.folder import (
     CHECKPOINTS,
@@ -61,6 +62,10 @@ SETTLED = (
 """What is settled before the first tick all the same."""
 
 
+class NotTheParentError(UserError):
+    """A run lived again is not what was recorded: what came of it is no fork."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fork:
     """A fork that is about to be made."""
@@ -94,13 +99,15 @@ def fork(
     out: Path | None = None,
     trust: bool = False,
     progress: Progress | None = None,
+    over_memory: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Finished:
     """Go on with a finished run from the start of a tick, with something changed, in a new folder.
 
     Changes are `key=value` texts (`sets`), values by dotted path (`settings`), and a policy as in
     `run`; `parent_policy` is the parent's, where it was given as an object. Raises UserError where
-    that cannot be changed at a tick or the parent cannot be lived again, NotFoundError where there
-    is no such run.
+    that cannot be changed at a tick or the parent cannot be lived again, or memory will not do (unless
+    `over_memory`), NotFoundError where there is no such run. What it will take is told to `say`.
     """
     record = RunRecord(parent)
     _check_tick(record, tick)
@@ -109,7 +116,10 @@ def fork(
     legs = legs_of(record, parent_policy)
     given = policy if policy is not None and not isinstance(policy, str) else None
     asked = Fork(record, tick, [*legs, Leg(tick, scenario, _props(legs[-1], scenario, given, trust=trust))])
-    return _made(asked, out if out is not None else RUNS / run_name(scenario), progress)
+    path = out if out is not None else RUNS / run_name(scenario)
+    refuse_used(path)
+    memory = footprint.stated(scenario, legs[-1].props.data, over_memory=over_memory, say=say)
+    return _made(asked, path, {"memory_mb": memory.in_mb}, progress)
 
 
 def _props(before: Leg, scenario: Scenario, given: object | None, *, trust: bool) -> Props:
@@ -119,39 +129,52 @@ def _props(before: Leg, scenario: Scenario, given: object | None, *, trust: bool
     return replace(before.props, policy=given, trust=trust, tile=None)
 
 
-def _made(asked: Fork, path: Path, progress: Progress | None) -> Finished:
-    refuse_used(path)
+def _made(asked: Fork, path: Path, noted: Mapping[str, Any], progress: Progress | None) -> Finished:
     assembly = in_legs(asked.legs)
     _check_changes(asked, assembly)
     check(asked.scenario.criteria, assembly.stage.groups)
-    manifest = _manifest(asked, assembly, path)
+    manifest = _manifest(asked, assembly, path) | dict(noted)
     folder = RunFolder.create(path, to_yaml(asked.scenario), manifest)
     try:
         _take_over(asked, path)
-        production = continued(asked.scenario, assembly, folder, manifest)
-        production.witness = _Witness(Comparer(asked.parent, assembly), asked.tick).keep
-        return complete(production, progress)
     except UserError:
-        shutil.rmtree(path, ignore_errors=True)  # it is no fork of its parent
+        shutil.rmtree(path, ignore_errors=True)  # a part of what was recorded is not to be gone on with
+        raise
+    production = continued(asked.scenario, assembly, folder, manifest)
+    production.witness = Witness(Comparer(asked.parent, assembly), asked.tick).keep
+    try:
+        return complete(production, progress)
+    except NotTheParentError:
+        shutil.rmtree(path, ignore_errors=True)
         raise
 
 
+def witness_of(record: RunRecord, assembly: Assembly) -> Callable[[int, Columns, Columns], None] | None:
+    """Return who holds a fork that is gone on with against its parent; None where there is none."""
+    for fork in record.manifest.get("forks", ())[-1:]:
+        if Path(fork["run"]).is_dir():
+            return Witness(Comparer(RunRecord(Path(fork["run"])), assembly), fork["tick"]).keep
+    return None
+
+
 @dataclass(frozen=True, slots=True)
-class _Witness:
+class Witness:
     """Sees to it that what is lived again is what the parent recorded."""
 
     comparer: Comparer
     tick: int
 
     def keep(self, tick: int, turns: Columns, society: Columns) -> None:
-        """Compare a tick before the fork; raises UserError where it differs."""
+        """Compare a tick before the fork; raises NotTheParentError where it differs."""
         if tick >= self.tick:
             return
         self.comparer.keep(tick, turns, society)
         if self.comparer.found is not None:
             folder = str(self.comparer.record.folder)
             problem = f"{folder!r} cannot be lived again: at {self.comparer.found}."
-            raise UserError(problem, "Fork a run that was made with this code: `rehearse replay` tells.")
+            raise NotTheParentError(
+                problem, "Fork a run that was made with this code: `rehearse replay` tells."
+            )
 
 
 def _check_tick(record: RunRecord, tick: int) -> None:

@@ -1,4 +1,4 @@
-"""Running a scenario to its end: run, resume, replay."""
+"""Running a scenario to its end: run, and resume what was interrupted."""
 
 from __future__ import annotations
 
@@ -201,16 +201,11 @@ def run(
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
     kept = _record(scenario, record) | _kept(keep_checkpoints)
     meter = Meter()
-    memory = footprint.expected(scenario, data, spread.shards)
-    if not over_memory and "://" not in spread.on:  # a cluster has memory of its own
-        footprint.must_fit(memory, scenario)
+    memory = footprint.stated(scenario, data, spread, over_memory=over_memory, say=say)
     noted = {"memory_mb": memory.in_mb}
     leg = Leg(0, scenario, props)
     with assembled([leg], spread) as assembly:
-        production = _begin(leg, assembly, path, meter, noted | kept)
-        if say is not None:
-            say(str(memory))
-        return complete(production, progress)
+        return complete(_begin(leg, assembly, path, meter, noted | kept), progress)
 
 
 def resume(
@@ -219,19 +214,30 @@ def resume(
     progress: Progress | None = None,
     policy: object | None = None,
     spread: Spread = ONE_PROCESS,
+    over_memory: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Finished:
     """Finish a run that was interrupted, to the digest that it would have had, in any number of shards.
 
-    Raises NotFoundError where the folder is no run, OutputError where it cannot be gone on with.
+    A fork is held against its parent again, as far as the tick at which it forked off. Raises
+    NotFoundError where the folder is no run, OutputError where it cannot be gone on with, UserError
+    where memory will not do, unless `over_memory`.
     """
+    from rehearse.experiments.forking import witness_of
+
     record = RunRecord(folder, finished=False)
     manifest = record.manifest
     if manifest.get("status") == "finished":
         return finished(folder)
     manifest["status"] = "running"
-    with assembled(legs_of(record, policy), spread) as assembly:
+    legs = legs_of(record, policy)
+    memory = footprint.stated(record.scenario, legs[-1].props.data, spread, over_memory=over_memory, say=say)
+    manifest["memory_mb"] = memory.in_mb
+    with assembled(legs, spread) as assembly:
         folder_to = RunFolder(folder, record.scope)
-        return complete(continued(record.scenario, assembly, folder_to, manifest), progress)
+        production = continued(record.scenario, assembly, folder_to, manifest)
+        production.witness = witness_of(record, assembly)
+        return complete(production, progress)
 
 
 def continued(

@@ -8,31 +8,37 @@ import typer
 
 from rehearse.experiments.commands.options import AsJson, Sets
 from rehearse.experiments.commands.printing import lines_of, print_json, wrapped
+from rehearse.registry import Kind
 
 if TYPE_CHECKING:
     from rehearse.scenario.model import Scenario
+
+
+HEADINGS: dict[Kind, str] = {
+    "worlds": "Worlds (world.name)",
+    "people": "Models of people (people.model)",
+    "rules": "Social rules (people.society.rules)",
+    "policies": "Policies (--policy NAME)",
+}
 
 
 def list_all(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List the scenarios of the catalogue, and the worlds and policies that they can use."""
+    """List the scenarios of the catalogue, and what scenarios can use: worlds, people, rules, policies."""
     from rehearse.registry import entries
     from rehearse.scenario.load import catalogue
 
     scenarios = [{"name": s.name, "version": s.version, "title": s.title} for s in catalogue()]
-    worlds = [{"name": e.name, "summary": e.summary} for e in entries("worlds").values()]
-    policies = [{"name": e.name, "summary": e.summary} for e in entries("policies").values()]
+    known = {kind: [(e.name, e.summary) for e in entries(kind).values()] for kind in HEADINGS}
     if as_json:
-        print_json({"scenarios": scenarios, "worlds": worlds, "policies": policies})
+        named = {k: [{"name": n, "summary": s} for n, s in found] for k, found in known.items()}
+        print_json({"scenarios": scenarios} | named)
         return
     titled = [(f"{s['name']}@{s['version']}", str(s["title"])) for s in scenarios]
-    sections = {
-        "Scenarios (rehearse run NAME)": titled,
-        "Worlds": [(w["name"], w["summary"]) for w in worlds],
-        "Policies (--policy NAME)": [(p["name"], p["summary"]) for p in policies],
-    }
+    sections = {"Scenarios (rehearse run NAME)": titled}
+    sections |= {heading: known[kind] for kind, heading in HEADINGS.items()}
     for heading, rows in sections.items():
         typer.echo(heading)
         typer.echo("\n".join(lines_of(rows)) + "\n")

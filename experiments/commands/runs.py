@@ -131,6 +131,7 @@ def fork(
         str | None, typer.Option(metavar="REF", help="Another model from that tick on, as in `rehearse run`.")
     ] = None,
     out: Out = None,
+    over_memory: OverMemory = False,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -145,7 +146,15 @@ def fork(
     at = whole("--tick", tick)
     with stdout_for_us(), Bar(f"{folder.name} from {at}", quiet=quiet) as bar:
         finished = forking.fork(
-            folder, at, sets=sets or (), policy=policy, out=out, trust=trust, progress=bar
+            folder,
+            at,
+            sets=sets or (),
+            policy=policy,
+            out=out,
+            trust=trust,
+            progress=bar,
+            over_memory=over_memory,
+            say=None if quiet or as_json else bar.say,
         )
     return _told(finished, as_json=as_json, quiet=quiet)
 
@@ -153,6 +162,7 @@ def fork(
 def resume(
     folder: Folder,
     *,
+    over_memory: OverMemory = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     shards: Shards = None,
@@ -162,7 +172,13 @@ def resume(
     from rehearse.experiments import running
 
     with stdout_for_us(), Bar(folder.name, quiet=quiet) as bar:
-        finished = running.resume(folder, progress=bar, spread=_spread(shards, on))
+        finished = running.resume(
+            folder,
+            progress=bar,
+            spread=_spread(shards, on),
+            over_memory=over_memory,
+            say=None if quiet or as_json else bar.say,
+        )
     return _told(finished, as_json=as_json, quiet=quiet)
 
 

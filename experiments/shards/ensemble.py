@@ -50,10 +50,13 @@ class Ensemble:
         """Let all shards stand at the start of a tick."""
         self.start, self._begun = start, True
         self._built, self._told = self._told, []
-        for task in self.tasks:
-            self.room.tell(task.shard, *self._placing(task, start))
+        placed = [self._placing(task, start) for task in self.tasks]
+        for task, told in zip(self.tasks, placed, strict=True):
+            self.room.tell(task.shard, *told)
         for task in self.tasks:
             self._open(self._hear(task.shard))
+        for _, handles in placed:
+            self.room.free(list(handles))
 
     def all(self, verb: str, *given: object) -> list[Any]:
         """Let all shards do something; pass on what they tell one another; return what they answer."""

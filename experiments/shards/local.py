@@ -32,6 +32,8 @@ from rehearse.experiments.shards.work import serve
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 PRELOADED = ["rehearse.experiments.shards.local", "rehearse.agents.crowd", "duckdb", "scipy.sparse"]
+ROOMY = 1 << 30
+"""Bytes free in shared memory from which on it is used."""
 IN_ORDER = b"."
 PATIENCE = 2.0
 """Seconds that a worker has to end by itself."""
@@ -82,7 +84,8 @@ class LocalRoom:
         listening.close()
         self._workers[task.shard] = Worker(process, ours, life)
         try:
-            ours.send(pickle.dumps(task))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # lost at once: `hear` says so
+                ours.send(pickle.dumps(task))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise _cannot_travel(error) from error
 
@@ -197,5 +200,10 @@ def _no_main_module() -> Iterator[None]:
 
 
 def _place() -> Path | None:
-    """Return where files lie in memory, or None for the usual place of temporary files."""
-    return SHARED_MEMORY if SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK) else None
+    """Return where files lie in memory, or None for the usual place of temporary files.
+
+    Containers often have a shared memory of 64 MiB, which columns fill at once.
+    """
+    if not (SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)):
+        return None
+    return SHARED_MEMORY if shutil.disk_usage(SHARED_MEMORY).free >= ROOMY else None

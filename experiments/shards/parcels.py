@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from rehearse.errors import OutputError
+
 SMALL = 1 << 15
 """Arrays of fewer bytes travel with the words."""
 ALIGNED = 64
@@ -39,7 +41,7 @@ class Parcel:
 
 
 def pack(thing: object, folder: Path) -> Parcel:
-    """Pickle something, with its large arrays in a file in `folder`."""
+    """Pickle something, with large arrays in a file in `folder`; raises OutputError where that is full."""
     large: list[memoryview] = []
 
     def apart(buffer: pickle.PickleBuffer) -> bool:
@@ -51,10 +53,21 @@ def pack(thing: object, folder: Path) -> Parcel:
     words = pickle.dumps(thing, protocol=5, buffer_callback=apart)
     if not large:
         return Parcel(words)
+    try:
+        name, places = _written(large, folder)
+    except OSError as error:
+        problem = f"what shards tell one another cannot be written in {str(folder)!r}: {error.strerror}."
+        raise OutputError(
+            problem, "Make room there (TMPDIR names another place), or use fewer --shards."
+        ) from error
+    return Parcel(words, name, places)
+
+
+def _written(arrays: list[memoryview], folder: Path) -> tuple[str, tuple[tuple[int, int], ...]]:
     places = []
     with NamedTemporaryFile(dir=folder, delete=False) as file:
-        for view in large:
+        for view in arrays:
             file.seek(-file.tell() % ALIGNED, 1)
             places.append((file.tell(), view.nbytes))
             file.write(view)
-    return Parcel(words, file.name, tuple(places))
+    return file.name, tuple(places)

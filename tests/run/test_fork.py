@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rehearse.errors import RehearseError, UserError
+from rehearse.errors import OutputError, RehearseError, UserError
 from rehearse.experiments import api
+from rehearse.experiments.folder import RunFolder
 from rehearse.experiments.forking import fork
 from rehearse.experiments.journey import tell
 from rehearse.experiments.journey.telling import NOT_THE_RECORD
@@ -215,6 +216,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from rehearse.experiments import folder
+from rehearse.experiments.folder import RunFolder
 from rehearse.experiments.forking import fork
 folder.CHECKPOINT_SECONDS = 0.02
 folder.CHECKPOINT_SHARE = 1.0
@@ -251,3 +253,39 @@ def test_states_are_kept_at_least_every_tick(tmp_path):
     with pytest.raises(RehearseError, match="every 0 ticks"):
         api.run("travel", users=10, ticks=2, keep_checkpoints=0, out=tmp_path / "no")
     assert not (tmp_path / "no").exists()
+
+
+def test_a_fork_that_breaks_off_can_be_gone_on_with(parent, tmp_path, monkeypatch):
+    """A full disk in the middle of a fork leaves a run that resumes to what the fork would have been."""
+    straight = fork(parent.folder, 4, sets=["people.behaviour.outside=3"], out=tmp_path / "straight")
+    monkeypatch.setattr(RunFolder, "keep", _full_from(5))
+    with pytest.raises(OutputError, match="no space"):
+        fork(parent.folder, 4, sets=["people.behaviour.outside=3"], out=tmp_path / "broken")
+    monkeypatch.undo()
+    assert api.resume(tmp_path / "broken").digest == straight.digest
+
+
+def test_a_fork_that_is_gone_on_with_is_still_held_against_its_parent(parent, tmp_path, monkeypatch):
+    """Where the parent says something else by then, the fork is refused when it is resumed."""
+    other = shutil.copytree(parent.folder, tmp_path / "parent")
+    monkeypatch.setattr(RunFolder, "keep", _full_from(0))
+    with pytest.raises(OutputError, match="no space"):
+        fork(other, 2, out=tmp_path / "broken")
+    monkeypatch.undo()
+    part = next((other / "turns").glob("ticks-000000*.parquet"))
+    write_table(part, query("SELECT * REPLACE (reward + 1 AS reward) FROM part", part=part))
+    with pytest.raises(UserError, match="cannot be lived again"):
+        api.resume(tmp_path / "broken")
+
+
+def _full_from(tick):
+    """Return what keeps a tick on a disk that is full from some tick on."""
+    keep = RunFolder.keep
+
+    def kept(self, now, turns, society):
+        if now >= tick:
+            problem = "no space is left."
+            raise OutputError(problem, "Make room.")
+        keep(self, now, turns, society)
+
+    return kept
