@@ -251,11 +251,12 @@ def _take_over(asked: Fork, path: Path) -> None:
     if kept is None:
         return
     with writing(path):
-        same_file(source / STATES / checkpoint_name(kept), path / CHECKPOINTS / checkpoint_name(kept))
         view = asked.parent.scope.view
         for part in sorted((source / view).glob("ticks-*.parquet")):
             if int(part.stem.split("-")[2]) < kept:
                 same_file(part, path / view / part.name)
+        # Last, for a resumed run trusts it to have all that was recorded before.
+        same_file(source / STATES / checkpoint_name(kept), path / CHECKPOINTS / checkpoint_name(kept))
 
 
 def _manifest(asked: Fork, assembly: Assembly, path: Path) -> dict[str, Any]:
