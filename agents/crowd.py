@@ -305,6 +305,11 @@ class Crowd:
         return found | self._life.census(count) | self._circles.measures(self.columns)
 
     @property
+    def may_drift(self) -> tuple[str, ...]:
+        """Return the columns that a schedule may move besides tastes; `visits` weighs the chance to come."""
+        return ("visits", *(name for name in self.traits if name not in start.STARTS))
+
+    @property
     def words(self) -> dict[str, tuple[str, ...]]:
         """Return what the codes in columns of social rules are called."""
         return self._circles.words()
@@ -345,6 +350,8 @@ class Crowd:
         drawn = self._chance.uniform(
             "visit", columns["replica"].take(rows), columns["user"].take(rows), tick=tick
         )
+        if "visits" in columns:
+            likely = likely * columns.numbers("visits", rows)
         comes = drawn[:, 0] < likely
         if mind.on:
             habit = columns.numbers("habit", rows)

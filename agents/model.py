@@ -25,6 +25,7 @@ from rehearse.agents.goals import Agenda
 from rehearse.agents.graph import from_networkx
 from rehearse.agents.ties import Ties
 from rehearse.agents.user import User, seat
+from rehearse.agents.wrapped import innermost
 from rehearse.chance import Chance, key_of
 from rehearse.columns import Columns, Rows
 from rehearse.contract import Flags, Policy, World
@@ -114,7 +115,7 @@ class Rehearsal(mesa.Model):
     @property
     def crowd(self) -> Crowd:
         """Return the people as the engine moves them; raise ContractError where others act for them."""
-        users = self.simulation.users
+        users = innermost(self.simulation.users)
         if not isinstance(users, Crowd):
             problem = (
                 f"the people of this simulation are a {type(users).__name__}, which has its own behaviour."

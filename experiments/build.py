@@ -16,6 +16,7 @@ from rehearse.contract import Learner, Stage, Users, World
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.engine.machine import give_back
+from rehearse.experiments.dressing import dressed
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.society import sample_of_ties
 from rehearse.policies.loading import load
@@ -98,7 +99,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     replicas = np.asarray(chosen, dtype=np.int32)
     world = world_of(scenario, props.data, chance)
     make_people: Callable[..., Users] = find("people", scenario.people.model).load()
-    users = make_people(scenario.people, world, chance, replicas, props.only)
+    users = dressed(make_people(scenario.people, world, chance, replicas, props.only), world, scenario)
     give_back()  # what drawing a graph took is several times what it leaves
     stage = Stage(
         items=world.items,
@@ -141,5 +142,6 @@ def world_of(scenario: Scenario, data: Path | None, chance: Chance) -> World:
     """Return the scenario's world before its first tick."""
     factory = find("worlds", scenario.world.name).load()
     settings: Mapping[str, Any] = scenario.world.settings
-    world: World = factory(settings, data=data, drift=scenario.drift, chance=chance)
+    drift = tuple(change for change in scenario.drift if not change.of_people)
+    world: World = factory(settings, data=data, drift=drift, chance=chance)
     return world

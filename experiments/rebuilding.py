@@ -14,11 +14,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
+from rehearse.agents.wrapped import innermost
 from rehearse.columns import Rows
-from rehearse.contract import Remembers, World
+from rehearse.contract import Remembers, Users, World
 from rehearse.engine import Simulation
 from rehearse.errors import UserError
 from rehearse.experiments.build import Assembly, Override, Props, assemble, met, world_of
+from rehearse.experiments.dressing import dressed, exchanged, same_dress
 from rehearse.experiments.manifest import file_digest
 from rehearse.policies.stack import Stack
 from rehearse.record.reading import RunRecord
@@ -45,6 +47,8 @@ class Turning:
     same_model: bool
     """The model goes on with what it has learned."""
     same_people: bool
+    dress: Users | None
+    """People as this leg's scenario dresses them; None: as before."""
 
     @classmethod
     def of(cls, earlier: Leg, leg: Leg, assembly: Assembly) -> Self:
@@ -58,6 +62,7 @@ class Turning:
             policy=met(after, stage, leg.props),
             same_model=same_name and earlier.props.policy is leg.props.policy,
             same_people=before.people == after.people,
+            dress=None if same_dress(before, after) else _dress(leg, assembly),
         )
 
     def __call__(self, simulation: Simulation) -> None:
@@ -70,8 +75,19 @@ class Turning:
         if not self.same_people:
             people: Any = simulation.users
             people.change(self.leg.scenario.people)
+        if self.dress is not None:
+            simulation.users = exchanged(simulation.users, self.dress)
         simulation.world, simulation.time = self.world, self.leg.scenario.time
         simulation.meet(self.policy)
+
+
+def _dress(leg: Leg, assembly: Assembly) -> Users:
+    simulation = assembly.simulation
+    users = dressed(innermost(simulation.users), simulation.world, leg.scenario, since=leg.start)
+    if users.feature_names != assembly.stage.features:
+        problem = "observation: what a model sees would have other names from a tick on."
+        raise UserError(problem, "Let the same features have an indicator as before.")
+    return users
 
 
 def rebuilt(

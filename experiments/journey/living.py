@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rehearse.agents import lifecycle
+from rehearse.agents.wrapped import Wrapped
 from rehearse.contract import End, Exchange, Fault, Intent, Users
 from rehearse.errors import UserError
 from rehearse.experiments.build import Assembly, Override
@@ -42,20 +43,17 @@ class Lived:
     friends: tuple[int, ...]
 
 
-class Overheard:
+class Overheard(Wrapped):
     """People of whom one is watched while friends influence him or her; all else they do themselves."""
 
     def __init__(self, users: Users, watcher: _Watcher) -> None:
-        self._users = users
+        super().__init__(users)
         self._watcher = watcher
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._users, name)
 
     def socialise(self, tick: int) -> None:
         """Influence one another, with the watcher looking before and after."""
         self._watcher.before_friends()
-        self._users.socialise(tick)
+        super().socialise(tick)
         self._watcher.after_friends()
 
 

@@ -131,6 +131,8 @@ def joined(parts: Sequence[Feedback]) -> Feedback:
     arrays: dict[str, Array] = {}
     for name in (f.name for f in fields(Feedback) if f.name != "tick"):
         columns = [getattr(part, name) for part in filled]
+        if columns[0] is None:  # what this world does not have
+            continue
         if name == "slate":
             columns = [_wide(slate, widest) for slate in columns]
         whole = np.concatenate(columns)

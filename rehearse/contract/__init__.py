@@ -15,7 +15,7 @@ belongs to the same person; an answer for a row may depend on that row and the m
 """
 
 from rehearse.contract.codes import NOTHING, Code, Codes, End, Fault, Flags, Intent, Ints, Singles
-from rehearse.contract.roles import Learner, Policy, Remembers, Users, Watcher, World
+from rehearse.contract.roles import Drifts, Learner, Policy, Remembers, Users, Watcher, World
 from rehearse.contract.values import (
     Decisions,
     Exchange,
@@ -33,6 +33,7 @@ __all__ = [
     "Code",
     "Codes",
     "Decisions",
+    "Drifts",
     "End",
     "Exchange",
     "Fault",

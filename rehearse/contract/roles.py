@@ -165,6 +165,18 @@ class Remembers(Protocol):
 
 
 @runtime_checkable
+class Drifts(Protocol):
+    """Whatever changes by a schedule: the world, and people where a scenario says so.
+
+    People only say what changes: they make the change in `open`, so that it can be told again.
+    """
+
+    def drift(self, tick: int) -> list[str]:
+        """Say in a sentence each change that begins, is complete or ends with this tick."""
+        ...
+
+
+@runtime_checkable
 class Learner(Remembers, Protocol):
     """A policy that changes with what it caused: it is told each tick's turns when the tick is over."""
 

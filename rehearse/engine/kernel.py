@@ -20,6 +20,7 @@ from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import (
     Codes,
     Decisions,
+    Drifts,
     End,
     Exchange,
     Learner,
@@ -116,7 +117,9 @@ class Simulation:
 
     def _begin(self, tick: int) -> None:
         self.scheduled.get(tick, _as_it_was)(self)
-        self.marks += [(tick, sentence) for sentence in self.world.drift(tick)]
+        for part in (self.world, self.users):
+            if isinstance(part, Drifts):
+                self.marks += [(tick, sentence) for sentence in part.drift(tick)]
 
     def _blocks(self, rows: Rows) -> Iterator[Rows]:
         together = self.world.coupled or getattr(self.policy, "coupled", False)

@@ -1,0 +1,142 @@
+"""The determinism promise holds with noise, drift, odd people and late feedback round a rehearsal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rehearse import load
+from rehearse.experiments import api
+from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.rebuilding import Leg
+from rehearse.experiments.shards import Spread, assembled
+
+SMALL = {"users": 60, "ticks": 8, "replicas": 3}
+ALONE = {"people.society.graph.kind": "none", "people.society.influences": []}
+
+DRIFT = [
+    {"tick": 2, "what": "people.tastes.gc", "times": 2.0, "shape": "gradual", "over": 3, "note": "they save"},
+    {"tick": 1, "what": "people.visits", "times": 0.5, "among": "low income", "until": 6},
+    {"tick": 1, "what": "people.traits.hinc", "add": 5.0, "shape": "seasonal", "period": 6},
+    {"tick": 3, "what": "items.train.gc", "add": 20.0, "shape": "recurring", "period": 3, "lasts": 1},
+]
+WRAPPERS = {"drift": {"drift": DRIFT}}
+"""What a scenario may put round a rehearsal, by name."""
+
+
+def scenario(name, **more):
+    """Return a small travel rehearsal with a learner, within one of the wrappers or all."""
+    parts = WRAPPERS.values() if name == "all" else [WRAPPERS[name]]
+    settings = {"policy": {"name": "epsilon-v1"}}
+    for part in parts:
+        settings |= part
+    return load("travel", settings=settings | more, **SMALL)
+
+
+def digest_of(given, spread=None, props=None, stop=None):
+    """Return the digest of a run in memory; with `stop`, given up at that tick and gone on with elsewhere."""
+    if spread is not None:
+        return _in_shards(given, spread)
+    assembly = assemble(given, props or Props())
+    recorder = assembly.new_recorder()
+    assembly.simulation.watchers.append(recorder)
+    for tick in range(given.time.ticks):
+        if tick == stop:
+            state, links = assembly.simulation.state(), recorder.links
+            assembly = assemble(given, props or Props())
+            assembly.simulation.restore({n: np.array(a) for n, a in state.items()}, tick)
+            recorder = assembly.new_recorder()
+            recorder.links = links
+            assembly.simulation.watchers.append(recorder)
+        assembly.simulation.advance()
+    return recorder.digest
+
+
+def _in_shards(given, spread):
+    with assembled([Leg(0, given, Props())], spread) as assembly:
+        recorder = assembly.new_recorder()
+        assembly.simulation.watchers.append(recorder)
+        for _ in range(given.time.ticks):
+            assembly.simulation.advance()
+        return recorder.digest
+
+
+@pytest.fixture(scope="module", params=[*WRAPPERS])
+def wrapped(request):
+    """Return a scenario with a wrapper, and its digest."""
+    given = scenario(request.param)
+    return given, digest_of(given)
+
+
+def test_it_changes_something(wrapped):
+    """A wrapper that left no trace would prove nothing here."""
+    given, digest = wrapped
+    bare = load("travel", settings={"policy": {"name": "epsilon-v1"}}, **SMALL)
+    assert digest != digest_of(bare)
+    assert digest == digest_of(given)
+
+
+@pytest.mark.parametrize("props", [Props(block=7), Props(block=64), Props(tile=5)])
+def test_blocks_and_tiles_leave_no_trace(wrapped, props):
+    """However the work is cut up, the lives are the same."""
+    given, digest = wrapped
+    assert digest_of(given, props=props) == digest
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_a_resumed_run_is_the_straight_one(wrapped, stop):
+    """Given up and gone on with from its state, a run comes to the digest that it would have had."""
+    given, digest = wrapped
+    assert digest_of(given, stop=stop) == digest
+
+
+def test_a_society_lives_the_same_alone(wrapped):
+    """A society among others is the one that it is by itself."""
+    given, _ = wrapped
+    records = []
+    for replicas in (None, [1]):
+        assembly = assemble(given, Props(replicas=replicas))
+        recorder = assembly.new_recorder()
+        pages = records.append([]) or records[-1]
+        recorder.keep = lambda _tick, turns, _society, pages=pages: pages.append(turns)
+        assembly.simulation.watchers.append(recorder)
+        for _ in range(given.time.ticks):
+            assembly.simulation.advance()
+    for whole, alone in zip(*records, strict=True):
+        mine = whole.take(np.flatnonzero(whole["replica"] == 1))
+        assert all(mine[n].tobytes() == alone[n].tobytes() for n in alone if n != "measured_ms")
+
+
+def test_shards_leave_no_trace():
+    """With all wrappers at once, whole societies and parts of them in processes have the same digest."""
+    given = scenario("all")
+    assert digest_of(given, Spread(2)) == digest_of(given)
+    one = given.model_copy(update={"replicas": 1})
+    assert digest_of(one, Spread(2)) == digest_of(one)
+
+
+def test_marks_tell_of_people_too():
+    """What changes in people is marked in the run, with its sentence, beside what changes in the world."""
+    assembly = assemble(scenario("drift"))
+    for _ in range(8):
+        assembly.simulation.advance()
+    assert assembly.simulation.marks == [
+        (1, "people.visits of low income × 0.5"),
+        (1, "people.traits.hinc + 5, up and down every 6 ticks"),
+        (2, "people.tastes.gc × 2, over 3 ticks: they save"),
+        (3, "items.train.gc + 20, for 1 of every 3 ticks"),
+        (4, "people.tastes.gc × 2 is complete: they save"),
+        (6, "people.visits of low income is what it was before tick 1"),
+    ]
+
+
+def test_a_fork_may_schedule_what_its_parent_did_not(tmp_path):
+    """From a tick on people change by another schedule; with the same one the digest is the parent's."""
+    parent = api.run(scenario("drift"), out=tmp_path / "parent", keep_checkpoints=3)
+    assert api.fork(parent.folder, 4, out=tmp_path / "same").digest == parent.digest
+    other = api.fork(parent.folder, 4, settings={"drift": DRIFT[1:]}, out=tmp_path / "other")
+    again = api.fork(parent.folder, 4, settings={"drift": DRIFT[1:]}, out=tmp_path / "again")
+    assert other.digest == again.digest != parent.digest
+    keys = 'SELECT * EXCLUDE measured_ms FROM turns WHERE tick < 4 ORDER BY replica, tick, "user", turn'
+    before, after = parent.turns.query(keys), other.turns.query(keys)
+    assert all(before[name].tobytes() == after[name].tobytes() for name in before)
