@@ -39,12 +39,28 @@ def logit_probabilities(utilities: Floats, outside: ArrayLike, noise: ArrayLike 
 
 def logit_choice(utilities: Floats, outside: ArrayLike, noise: ArrayLike, uniform: Floats) -> Codes:
     """Return the place taken by each person, by inversion of one uniform number each."""
+    return weighted_choice(_weights(utilities, outside, noise), uniform)
+
+
+def weighted_choice(weights: Floats, uniform: Floats) -> Codes:
+    """Return the place taken by each person, given weights with those of taking nothing last: (k + 1, n)."""
     position = np.zeros(len(uniform), dtype=np.int8)
-    _pick(_weights(utilities, outside, noise), uniform, position)
+    _pick(weights, uniform, position)
     return position
 
 
-def _pick_plainly(weights: Floats, uniform: Floats, position: Codes) -> None:
+def anything(utilities: Floats, noise: ArrayLike, uniform: Floats) -> Ints:
+    """Return which of any number of items each person picks by a logit; -1 where there is none.
+
+    `utilities` has the items first, shape (m, n); −∞ for what cannot be had.
+    """
+    there = utilities.max(axis=0) > -np.inf
+    picked = np.zeros(len(uniform), dtype=np.int32)
+    _pick(_weights(np.where(there, utilities, 0.0).T, -np.inf, noise), uniform, picked)
+    return np.where(there, picked, np.int32(NOTHING))
+
+
+def _pick_plainly(weights: Floats, uniform: Floats, position: Codes | Ints) -> None:
     target = uniform * tree_sum(weights)
     reached = np.zeros(len(target))
     for weight in weights[:-1]:
@@ -54,7 +70,7 @@ def _pick_plainly(weights: Floats, uniform: Floats, position: Codes) -> None:
 
 
 @twin_of(_pick_plainly)
-def _pick(weights: Floats, uniform: Floats, position: Codes) -> None:
+def _pick(weights: Floats, uniform: Floats, position: Codes | Ints) -> None:
     options = len(weights)
     parts = np.empty(options)
     for i in range(len(uniform)):

@@ -17,6 +17,7 @@ Columns besides those that `population.draw` makes, one row a person:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,13 @@ from numpy.typing import NDArray
 
 from rehearse.agents import features, graph, measures, memory, patience, population, start
 from rehearse.agents.among import EVERYBODY, Among
-from rehearse.agents.appraisal import Appraisal, appraise
+from rehearse.agents.appraisal import appraise
 from rehearse.agents.becoming import become
 from rehearse.agents.blocks import chunks, moved, raw
-from rehearse.agents.choice import cascade_choice, first_choice, logit_choice, take_chances
 from rehearse.agents.feelings import Feelings
 from rehearse.agents.goals import Agenda, Goals, places, widen
+from rehearse.agents.laws.conduct import MADE, Conduct
+from rehearse.agents.laws.law import Setting
 from rehearse.agents.lifecycle import Lifecycle
 from rehearse.agents.social.circles import Circles
 from rehearse.agents.social.loading import Given
@@ -75,7 +77,7 @@ def build(
     drawn = population.draw(
         people,
         attributes=world.attributes,
-        needs=world.needs,
+        needs=tuple(name for name in world.needs if people.laws is None or name not in MADE),
         table=world.table(),
         chance=chance,
         replicas=replicas,
@@ -100,6 +102,7 @@ def build(
         layers=layers,
         replicas=replicas,
         refusals=getattr(world, "refusals", ()),
+        attributes=world.attributes,
     )
 
 
@@ -118,6 +121,7 @@ class Crowd:
         layers: Mapping[str, Ties] | None = None,
         replicas: NDArray[np.int32] | None = None,
         refusals: tuple[str, ...] = (),
+        attributes: tuple[str, ...] = (),
     ) -> None:
         """Take what was drawn, and give people all that they have before the first tick.
 
@@ -131,9 +135,11 @@ class Crowd:
         self.replicas = np.unique(drawn["replica"]) if replicas is None else replicas
         self.groups = population.group_names(people)
         self.traits = population.trait_names(drawn)
-        self.feature_names = features.feature_names(situation, people.visible, self.traits)
         self.agenda = Agenda.of(people.goals)
         self.columns = start.begin(people, drawn, len(items))
+        self.conduct = Conduct(people.laws, Setting(self.columns, attributes, chance))
+        known = (*self.traits, *(name for name in self.conduct.told if name not in self.traits))
+        self.feature_names = features.feature_names(situation, people.visible, known)
         self._life = Lifecycle(people, self.columns, chance)
         self._goals = Goals(self.agenda, self.columns, chance)
         self._goals.begin(np.arange(self.columns.length), 0)
@@ -210,10 +216,12 @@ class Crowd:
         columns["intent"][rows] = Intent.FIRST
         columns["refusals"][rows] = 0
         columns["shown"][rows] = NOTHING
+        self.conduct.open(rows, tick)
         return rows
 
     def ask(self, turn: Turn, offer: Offer) -> Requests:
         """Say what each person asks, and what the model may see of them."""
+        self.conduct.ask(turn)
         return features.ask(
             turn, offer, self.columns, items=self.items, names=self.feature_names, visible=self.people.visible
         )
@@ -224,8 +232,9 @@ class Crowd:
         seen = appraise(
             turn, offer, decisions, people=self.people, goals=self._goals, refusals=self._refusals
         )
-        draws = turn.uniform("respond", self._draws(len(seen.places)))
-        position = self._choose(seen, draws)
+        behaviour = self.people.behaviour
+        draws = turn.uniform("respond", CHOOSE + self.conduct.draws(behaviour, len(seen.places)))
+        position, away = self.conduct.choose(turn, offer, seen, draws[:, CHOOSE:], behaviour)
         taken = position >= 0
         cell = np.maximum(position, 0).astype(np.int64) * len(turn) + np.arange(len(turn))
         utility = np.where(taken, seen.utilities.reshape(-1).take(cell), np.nan)
@@ -233,22 +242,27 @@ class Crowd:
         progress = self._goals.advance(turn.rows, taken, surplus)
         error = decisions.fault != Fault.NONE
         setbacks = self._feelings.setbacks(turn, seen, error)
-        setback = setbacks.felt(self.people.behaviour.drains)
+        setback = setbacks.felt(behaviour.drains)
         end = patience.reasons(
-            content=taken & ~setback & (draws[:, CONTENT] < self.people.behaviour.content),
+            content=taken & ~setback & (draws[:, CONTENT] < behaviour.content),
             leaves=self._feelings.lose_patience(turn, decisions, setbacks, draws[:, QUIT]),
             error=error,
             progress=progress,
             available=offer.available,
         )
-        self._feelings.please(turn.rows, patience.impression(surplus, taken, error))
+        attending = slice(None) if away is None else ~away
+        impression = patience.impression(surplus, taken, error)
+        self._feelings.please(turn.rows[attending], impression[attending])
         self._feelings.note(turn, decisions, taken, error)
         choice = np.where(taken, seen.places.reshape(-1).take(cell), np.int32(NOTHING))
-        return Responses(choice=choice, position=position, utility=utility.astype(np.float32), end=end)
+        responses = Responses(choice, position, utility.astype(np.float32), end)
+        end, seconds = self.conduct.meet(turn, offer, responses)
+        return replace(responses, end=end, seconds=seconds)
 
     def remember(self, turn: Turn, decisions: Decisions, responses: Responses, outcomes: Outcomes) -> None:
         """Take in how it turned out, and what becomes of people by it."""
         become(self.columns, turn.rows, outcomes)
+        self.conduct.remember(turn, responses, outcomes)
         lived = np.flatnonzero((responses.choice >= 0) & ~np.isnan(outcomes.experience))
         rows = turn.rows.take(lived)
         item = responses.choice.take(lived)
@@ -266,6 +280,7 @@ class Crowd:
 
     def close(self, turn: Turn, end: Codes) -> None:
         """End the session of these people, each for a reason."""
+        self.conduct.close(turn)
         met, left = end == End.GOAL_MET, end == End.ABANDONED
         self._goals.met(turn.rows[met], turn.tick)
         vain = left | (end == End.POLICY_ERROR)
@@ -307,7 +322,13 @@ class Crowd:
     @property
     def may_drift(self) -> tuple[str, ...]:
         """Return the columns that a schedule may move besides tastes; `visits` weighs the chance to come."""
-        return ("visits", *(name for name in self.traits if name not in start.STARTS))
+        moving = start.STARTS.union(self.conduct.told)
+        return ("visits", *(name for name in self.traits if name not in moving))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return the columns that the record tells of each turn besides the usual ones."""
+        return self.conduct.told
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
@@ -337,6 +358,7 @@ class Crowd:
         wants = raw(columns, "alive")[piece] & (raw(columns, "goal_kind")[piece, 0] >= 0)
         if self._by_adoption:
             wants &= raw(columns, "adopted")[piece]
+        wants = self.conduct.come(piece, tick, wants)
         rows: Rows = piece.start + np.flatnonzero(wants)
         likely: Floats | float = behaviour.visit_rate
         if mind.on:
@@ -357,17 +379,6 @@ class Crowd:
             habit = columns.numbers("habit", rows)
             columns["habit"][rows] = moved(habit, comes.astype(np.float64), mind.habit_rate)
         return rows[comes]
-
-    def _draws(self, places: int) -> int:
-        return CHOOSE + (places if self.people.behaviour.choice == "cascade" else 1)
-
-    def _choose(self, seen: Appraisal, draws: Floats) -> Codes:
-        if self.people.behaviour.choice == "cascade":
-            take = take_chances(seen.utilities.T, seen.outside, seen.noise)
-            return cascade_choice(take, self.people.behaviour.attention, draws[:, CHOOSE:])
-        if self.people.behaviour.choice == "always":
-            return first_choice(seen.utilities.T)
-        return logit_choice(seen.utilities.T, seen.outside, seen.noise, draws[:, CHOOSE])
 
     def _catch_goals(self, ties: Ties, tick: int) -> None:
         """Let goals arise in people some friend of whom met such a goal in this tick."""

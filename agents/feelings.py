@@ -65,7 +65,9 @@ class Feelings:
         self.columns["shown"][rows] = shown
 
     def please(self, rows: Rows, impression: Floats) -> None:
-        """Move satisfaction towards an impression, 0 to 1."""
+        """Move satisfaction towards an impression, 0 to 1, unless it follows a law of its own."""
+        if self.people.laws is not None and self.people.laws.satisfaction is not None:
+            return
         satisfaction = self.columns.numbers("satisfaction", rows)
         rate = self.people.behaviour.satisfaction_rate
         self.columns["satisfaction"][rows] = moved(satisfaction, impression, rate)

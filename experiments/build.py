@@ -118,7 +118,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
         time=scenario.time,
         block=props.block,
         felt_before=tuple(name for name in FELT if _recorded(scenario, f"{name}_before")),
-        felt_after=tuple(name for name in FELT if _recorded(scenario, name)),
+        felt_after=tuple(name for name in (*FELT, *getattr(users, "told", ())) if _recorded(scenario, name)),
     )
     return Assembly(simulation, stage, scenario.columns)
 

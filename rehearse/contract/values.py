@@ -251,6 +251,8 @@ class Responses:
     """What the person expected of the item taken, in utility; NaN where none was taken."""
     end: Codes
     """An `End`: NONE for those who go on."""
+    seconds: Singles | None = None
+    """What the turn took them, in simulated seconds; None: as long as the scenario's time says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,15 +174,19 @@ class Simulation:
     def _ends(self, turn: Turn, clock: Singles, decisions: Decisions, responses: Responses) -> Codes:
         end = responses.end.copy()
         if self.time.budget_s is not None:
-            late = clock + self.time.think_s + decisions.latency / 1000.0 > self.time.budget_s
+            late = clock + self._thinks(responses) + decisions.latency / 1000.0 > self.time.budget_s
             end[(end == End.NONE) & late] = End.TIME_BUDGET
         if turn.turn + 1 >= self.time.max_turns:
             end[end == End.NONE] = End.TURN_CAP
         return end
 
     def _later(self, exchange: Exchange) -> Singles:
-        passed = np.float32(self.time.think_s) + exchange.decisions.latency / np.float32(1000.0)
+        thinking = self._thinks(exchange.responses)
+        passed = np.float32(thinking) + exchange.decisions.latency / np.float32(1000.0)
         return np.asarray(exchange.sim_time + passed, dtype=np.float32)
+
+    def _thinks(self, responses: Responses) -> Singles | float:
+        return self.time.think_s if responses.seconds is None else responses.seconds
 
     def _seat(self, rows: Rows) -> Turn:
         people = self.users.columns

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict
 from rehearse.scenario.emergence import ALONG_TIES
+from rehearse.scenario.laws import Laws
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
 from rehearse.scenario.society import Society
 
@@ -298,6 +299,8 @@ class People(Strict):
     visible: tuple[str, ...] = ()
     """Which traits the model may see; all else it must infer."""
     behaviour: Behaviour = Behaviour()
+    laws: Laws | None = None
+    """Laws of choice, taste, satisfaction, leaving and returning in place of the usual ones."""
     memory: MemorySpec = MemorySpec()
     goals: tuple[GoalSpec, ...] = Field(default=(GoalSpec(name="use", rate=1.0, at_start=1.0),), min_length=1)
     stack: int = Field(default=3, ge=1, le=8)
