@@ -1,5 +1,5 @@
 """The kernel: simulated time, sessions and turns."""
 
-from rehearse.engine.kernel import Simulation
+from rehearse.engine.kernel import Asked, Simulation
 
-__all__ = ["Simulation"]
+__all__ = ["Asked", "Simulation"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 import numpy as np
 
@@ -42,6 +41,18 @@ from rehearse.scenario.model import Time
 BLOCK = 32768
 FELT = ("satisfaction", "patience", "progress")
 """The columns of people that a turn may tell of, before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A turn up to the question: who asks what, of whom the model has to decide."""
+
+    turn: Turn
+    clock: Singles
+    """Simulated seconds since the session began, shape (n,)."""
+    before: Mapping[str, Singles]
+    offer: Offer
+    requests: Requests
 
 
 @dataclass(slots=True)
@@ -82,9 +93,17 @@ class Simulation:
 
     def advance(self) -> None:
         """Let one tick pass: drift, sessions, influence, life, learning."""
-        self._begin(self.tick)
-        for rows in self._blocks(self.users.open(self.tick)):
+        for rows in self._blocks(self.begin()):
             self._hold_session(rows)
+        self.finish()
+
+    def begin(self) -> Rows:
+        """Begin a tick; return who opens a session in it."""
+        self._begin(self.tick)
+        return self.users.open(self.tick)
+
+    def finish(self) -> None:
+        """End a tick, of which all sessions were held."""
         self.users.socialise(self.tick)
         self.users.live(self.tick)
         for watcher in self.watchers:
@@ -128,43 +147,56 @@ class Simulation:
             yield rows[start : start + size]
 
     def _hold_session(self, rows: Rows) -> None:
-        turn = self._seat(rows)
-        clock = np.zeros(len(rows), dtype=np.float32)
-        for number in count():
-            exchange = self._take_turn(replace(turn, turn=number), clock)
-            gone = np.flatnonzero(exchange.end != End.NONE)
-            self.users.close(exchange.turn.take(gone), exchange.end.take(gone))
-            for watcher in self.watchers:
-                watcher.on_turn(exchange)
-            if len(gone) == len(exchange.turn):
-                return
-            here = np.flatnonzero(exchange.end == End.NONE)
-            turn = exchange.turn.take(here)
-            clock = self._later(exchange).take(here)
+        asked: Asked | None = self.open(rows)
+        while asked is not None:
+            exchange = self.follow(asked, self.policy.decide(asked.requests))
+            asked = self.go_on(exchange)
 
-    def _take_turn(self, turn: Turn, clock: Singles) -> Exchange:
-        people = self.users.columns
-        before = _felt(people, turn.rows, self.felt_before)
-        offer = self.world.offer(turn, people)
-        requests = self._asked(turn, offer)
-        decisions = self.policy.decide(requests)
+    def open(self, rows: Rows) -> Asked:
+        """Let people ask for the first time in their session."""
+        return self._ask(self._seat(rows), np.zeros(len(rows), dtype=np.float32))
+
+    def follow(self, asked: Asked, decisions: Decisions) -> Exchange:
+        """Let the turn take its course from the model's answer on; end the sessions that end here."""
+        exchange = self._settle(asked, decisions)
+        gone = np.flatnonzero(exchange.end != End.NONE)
+        self.users.close(exchange.turn.take(gone), exchange.end.take(gone))
+        for watcher in self.watchers:
+            watcher.on_turn(exchange)
+        return exchange
+
+    def go_on(self, exchange: Exchange) -> Asked | None:
+        """Let those ask again who are still there after a turn; None: nobody is."""
+        here = np.flatnonzero(exchange.end == End.NONE)
+        if not len(here):
+            return None
+        turn = replace(exchange.turn, turn=exchange.turn.turn + 1).take(here)
+        return self._ask(turn, self._later(exchange).take(here))
+
+    def _ask(self, turn: Turn, clock: Singles) -> Asked:
+        before = _felt(self.users.columns, turn.rows, self.felt_before)
+        offer = self.world.offer(turn, self.users.columns)
+        return Asked(turn, clock, before, offer, self._requests(turn, offer))
+
+    def _settle(self, asked: Asked, decisions: Decisions) -> Exchange:
+        turn, offer, people = asked.turn, asked.offer, self.users.columns
         responses = self.users.respond(turn, offer, decisions)
         outcomes = self.world.settle(turn, people, offer, decisions, responses)
         self.users.remember(turn, decisions, responses, outcomes)
         return Exchange(
             turn=turn,
-            requests=requests,
+            requests=asked.requests,
             decisions=decisions,
             responses=responses,
             outcomes=outcomes,
-            end=self._ends(turn, clock, decisions, responses),
-            sim_time=clock,
-            before=before,
+            end=self._ends(turn, asked.clock, decisions, responses),
+            sim_time=asked.clock,
+            before=asked.before,
             after=_felt(people, turn.rows, self.felt_after),
             session=np.asarray(people["session"].take(turn.rows), dtype=np.int32),
         )
 
-    def _asked(self, turn: Turn, offer: Offer) -> Requests:
+    def _requests(self, turn: Turn, offer: Offer) -> Requests:
         requests = replace(self.users.ask(turn, offer), chance=self.chance)
         if not getattr(self.policy, "sees_truth", False):
             return requests
