@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rehearse.agents.drifting import Drifting
+from rehearse.agents.observed import Observed
 from rehearse.agents.population import segment_names
 from rehearse.agents.wrapped import Wrapped
 from rehearse.contract import Users, World
 from rehearse.scenario.model import Scenario
 
-Dress = (Drifting,)
+Dress = (Drifting, Observed)
 
 
 def dressed(users: Users, world: World, scenario: Scenario, since: int = 0) -> Users:
@@ -19,7 +20,7 @@ def dressed(users: Users, world: World, scenario: Scenario, since: int = 0) -> U
     drifts = [drift for drift in scenario.drift if drift.of_people]
     if drifts:
         users = Drifting(users, drifts, world.attributes, segment_names(scenario.people), since)
-    return users
+    return Observed(users, scenario.observation, since) if scenario.observation else users
 
 
 def exchanged(users: Users, fresh: Users) -> Users:
@@ -33,4 +34,4 @@ def exchanged(users: Users, fresh: Users) -> Users:
 def same_dress(one: Scenario, other: Scenario) -> bool:
     """Tell whether two scenarios put the same round their people."""
     drifts = [[drift for drift in scenario.drift if drift.of_people] for scenario in (one, other)]
-    return drifts[0] == drifts[1]
+    return drifts[0] == drifts[1] and one.observation == other.observation

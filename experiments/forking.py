@@ -49,7 +49,7 @@ from rehearse.scenario.model import Scenario
 
 WORDS = ("title", "description", "name", "version", "assumptions", "limitations")
 MAY_CHANGE = (
-    *("policy", "slate", "latency", "drift", "faults", "guards", "criteria", "time", *WORDS),
+    *("policy", "slate", "latency", "drift", "observation", "faults", "guards", "criteria", "time", *WORDS),
     *("people.behaviour", "people.memory", "people.goals"),
     *("people.society.influences", "people.society.order", "people.society.rules"),
     *("people.arrivals", "people.churn", "people.returns"),

@@ -29,6 +29,7 @@ from rehearse.log import get_log, log_to
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
 from rehearse.record.scope import Scope
+from rehearse.scenario.base import Timed
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import to_yaml
 from rehearse.scenario.model import Part, Scenario
@@ -289,11 +290,16 @@ def marks(
     found += [{"tick": fork["tick"], "kind": "fork", "note": fork["note"]} for fork in forks]
     found += [
         {"tick": spec.start, "kind": kind, "note": spec.note or f"{kind} from tick {spec.start}"}
-        for kind, specs in (("latency", scenario.latency), ("fault", scenario.faults))
+        for kind, specs in scheduled(scenario).items()
         for spec in specs
         if spec.start > 0 or spec.until is not None
     ]
     return sorted(found, key=lambda mark: (mark["tick"], mark["kind"]))
+
+
+def scheduled(scenario: Scenario) -> dict[str, Sequence[Timed]]:
+    """Return what a scenario schedules besides drift, by kind."""
+    return {"latency": scenario.latency, "fault": scenario.faults, "observation": scenario.observation}
 
 
 def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:

@@ -257,7 +257,7 @@ def _private(requests: Requests) -> Requests:
         high, low = key_of(requests.chance.seed, "the model's own")
         chance = Chance(high << 32 | low)
     nobodys: Codes = everywhere(NOTHING, len(requests), np.int8)
-    return replace(requests, group=nobodys, truth=None, chance=chance)
+    return replace(requests, group=nobodys, noised=None, truth=None, chance=chance)
 
 
 def _moved(one: Decisions, other: Decisions) -> int:

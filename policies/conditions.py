@@ -40,7 +40,7 @@ class Slow:
     def decide(self, requests: Requests) -> Decisions:
         """Answer, later."""
         decisions = self._inner.decide(requests)
-        holding = [x for x in self._latencies if _holds(x.start, x.until, requests.tick)]
+        holding = [law for law in self._latencies if law.holds(requests.tick)]
         if not holding or not len(requests):
             return decisions
         law = holding[-1]
@@ -86,7 +86,7 @@ class Faulty:
         """Answer, unless the call is made to fail."""
         decisions = self._inner.decide(requests)
         for purpose, fault, group in self._faults:
-            if not _holds(fault.start, fault.until, requests.tick) or not len(requests):
+            if not fault.holds(requests.tick) or not len(requests):
                 continue
             hit = requests.uniform(purpose)[:, 0] < fault.rate
             hit &= _concerns(requests, group) & (decisions.fault == Fault.NONE)
@@ -189,10 +189,6 @@ class Override:
             fault=np.where(changed, np.int8(Fault.NONE), decisions.fault),
             guard=np.where(changed, np.int8(NOTHING), decisions.guard),
         )
-
-
-def _holds(start: int, until: int | None, tick: int) -> bool:
-    return start <= tick and (until is None or tick < until)
 
 
 def _failed(decisions: Decisions, rows: Flags, fault: Fault) -> Decisions:

@@ -36,6 +36,7 @@ KINDS = {
     "fork": "the fork",
     "fault": "faults",
     "latency": "latency",
+    "observation": "noise",
     "learn": "the model learned",
     "alarm": "alarm",
 }
@@ -183,12 +184,16 @@ def _notable(mark: Mapping[str, Any], record: RunRecord) -> bool:
 
 
 def _periods(record: RunRecord) -> list[Row]:
-    """Return for how long latency was another or faults were injected, where not from the start."""
+    """Return for how long something was put between people and the model, where not from the start."""
     scenario = record.scenario
     last = scenario.time.ticks - 1
     return [
         {"start": spec.start - 0.5, "until": min(spec.until - 0.5, last), "note": spec.note or kind}
-        for kind, specs in (("another latency", scenario.latency), ("injected faults", scenario.faults))
+        for kind, specs in (
+            ("another latency", scenario.latency),
+            ("injected faults", scenario.faults),
+            ("noise", scenario.observation),
+        )
         for spec in specs
         if 0 < spec.start < scenario.time.ticks and spec.until is not None
     ]

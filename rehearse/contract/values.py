@@ -126,6 +126,8 @@ class Requests:
     """The items shown to this person earlier in this session, newest first, shape (n, s), -1 pads."""
     available: Flags | None = None
     """Shape (n, m); None: everything can be had."""
+    noised: Codes | None = None
+    """How many features noise made other than they are, shape (n,); None: there is no noise."""
     chance: Chance | None = field(default=None, repr=False)
     truth: Callable[[Rows], Floats] | None = field(default=None, repr=False)
     """Only for a policy that says `sees_truth`: given positions in this batch, the true utilities (·, m)."""
@@ -147,6 +149,7 @@ class Requests:
             group=self.group.take(index),
             shown=self.shown.take(index, axis=0),
             available=None if self.available is None else self.available.take(index, axis=0),
+            noised=None if self.noised is None else self.noised.take(index),
             truth=inner,
         )
 

@@ -143,6 +143,7 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
         "session": exchange.session,
         "sim_time": exchange.sim_time,
         "intent": exchange.requests.intent,
+        **_noised(exchange),
         "action": decisions.action,
         **places,
         "score": decisions.score,
@@ -167,6 +168,11 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
         **becomes,
         **outcomes.detail,
     }
+
+
+def _noised(exchange: Exchange) -> Mapping[str, Array]:
+    noised = exchange.requests.noised
+    return {} if noised is None else {"noised": noised}
 
 
 def _before_and_after(exchange: Exchange) -> Mapping[str, Array]:

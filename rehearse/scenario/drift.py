@@ -58,6 +58,12 @@ def factors(drift: Drift, tick: int) -> tuple[float, float]:
     return 1.0 + (drift.times - 1.0) * w, drift.add * w
 
 
+def matching(path: str, names: Iterable[str]) -> list[str]:
+    """Return the names that are meant, where `*` stands for any part of a name."""
+    pattern = re.compile(".*".join(re.escape(part) for part in path.split(EVERY)))
+    return [name for name in names if pattern.fullmatch(name)]
+
+
 def sine(turns: float) -> float:
     """Return sin(2π · turns), to the last bits the same on any machine (Taylor's series)."""
     part = turns % 1.0
@@ -145,8 +151,7 @@ class Moves:
 
 
 def _meant(path: str, known: Sequence[str], whose: str) -> frozenset[str]:
-    pattern = re.compile(".*".join(re.escape(part) for part in path.split(EVERY)))
-    meant = frozenset(name for name in known if pattern.fullmatch(name))
+    meant = frozenset(matching(path, known))
     if not meant:
         problem = f"drift: {whose} knows no {path!r} that could change."
         remedy = did_you_mean(path, known) if known else "Leave the drift out: nothing here can change."

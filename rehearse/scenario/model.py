@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick
+from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick, Timed, in_order
+from rehearse.scenario.noise import Observation
 from rehearse.scenario.people import People
 
 MOST_PEOPLE = 100_000_000
@@ -52,7 +53,7 @@ class Drift(Strict):
 
     @model_validator(mode="after")
     def _begins_before_it_ends(self) -> Self:
-        _in_order(self.tick, self.until)
+        in_order(self.tick, self.until)
         return self
 
     @model_validator(mode="after")
@@ -85,37 +86,21 @@ class Drift(Strict):
         return self.what.startswith(PEOPLE)
 
 
-class Latency(Strict):
+class Latency(Timed):
     """How long an answer takes in simulated time: a lognormal, between two ticks."""
 
     median_ms: NotNegative = 200.0
     spread: NotNegative = 0.3
     """Standard deviation of the logarithm."""
-    start: Tick = 0
-    until: Tick | None = None
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _begins_before_it_ends(self) -> Self:
-        _in_order(self.start, self.until)
-        return self
 
 
-class FaultSpec(Strict):
+class FaultSpec(Timed):
     """Calls that fail on purpose."""
 
     kind: Literal["error", "timeout", "nan", "wrong_action"] = "error"
     rate: Share = 0.01
-    start: Tick = 0
-    until: Tick | None = None
     group: str | None = None
     """Only for people of this group."""
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _begins_before_it_ends(self) -> Self:
-        _in_order(self.start, self.until)
-        return self
 
 
 class GuardSpec(Strict):
@@ -196,6 +181,8 @@ class Scenario(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     latency: tuple[Latency, ...] = ()
     drift: tuple[Drift, ...] = ()
+    observation: tuple[Observation, ...] = ()
+    """Noise between people and the model, one after another."""
     faults: tuple[FaultSpec, ...] = ()
     guards: tuple[GuardSpec, ...] = ()
     criteria: tuple[Criterion, ...] = ()
@@ -216,9 +203,3 @@ class Scenario(Strict):
     def people_in_all(self) -> Count:
         """Return the number of people over all replicas."""
         return self.people.count * self.replicas
-
-
-def _in_order(start: int, until: int | None) -> None:
-    if until is not None and until <= start:
-        problem = f"it ends (until {until}) before it has begun (tick {start})"
-        raise ValueError(problem)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rehearse import load
+from rehearse.errors import UserError
 from rehearse.experiments import api
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.rebuilding import Leg
@@ -20,7 +21,15 @@ DRIFT = [
     {"tick": 1, "what": "people.traits.hinc", "add": 5.0, "shape": "seasonal", "period": 6},
     {"tick": 3, "what": "items.train.gc", "add": 20.0, "shape": "recurring", "period": 3, "lasts": 1},
 ]
-WRAPPERS = {"drift": {"drift": DRIFT}}
+NOISE = [
+    {"kind": "stale", "features": ["hinc", "gc_*"], "age": 2, "rate": 0.5, "lasts": "session"},
+    {"kind": "missing", "features": ["ttme_air"], "rate": 0.3, "indicator": True, "value": 0.0, "until": 6},
+    {"kind": "noisy", "features": ["gc_*"], "sd": 10.0, "start": 2},
+    {"kind": "swapped", "features": ["ttme_bus", "ttme_train"], "rate": 0.2, "lasts": "ever"},
+]
+# A model that reads what it is shown: a learner of travel looks at no feature.
+READER = {"policy": {"name": "linear-v1", "settings": {"weights": {"gc": -0.02, "ttme": -0.1}}}}
+WRAPPERS = {"drift": {"drift": DRIFT}, "observation": {"observation": NOISE} | READER}
 """What a scenario may put round a rehearsal, by name."""
 
 
@@ -130,13 +139,36 @@ def test_marks_tell_of_people_too():
     ]
 
 
+def test_a_learner_is_told_what_the_model_saw():
+    """The features that a policy learns from are those with noise, not the true ones."""
+    seen, learned = [], []
+
+    class Learner:
+        def decide(self, requests):
+            seen.append(requests.features)
+            return np.zeros(len(requests), dtype=int)
+
+        def learn(self, feedback):
+            learned.append(feedback.features)
+
+    noise = {"observation": [{"kind": "noisy", "features": ["gc_*"], "sd": 10.0}]}
+    once = {"time.max_turns": 1, "policy": {"name": "epsilon-v1"}}
+    given = load("travel", settings=noise | once, users=60, replicas=1)
+    assembly = assemble(given, Props(policy=Learner, tile=0))
+    assembly.simulation.advance()
+    assert np.concatenate(learned).tobytes() == np.concatenate(seen).tobytes()
+
+
 def test_a_fork_may_schedule_what_its_parent_did_not(tmp_path):
     """From a tick on people change by another schedule; with the same one the digest is the parent's."""
     parent = api.run(scenario("drift"), out=tmp_path / "parent", keep_checkpoints=3)
     assert api.fork(parent.folder, 4, out=tmp_path / "same").digest == parent.digest
-    other = api.fork(parent.folder, 4, settings={"drift": DRIFT[1:]}, out=tmp_path / "other")
-    again = api.fork(parent.folder, 4, settings={"drift": DRIFT[1:]}, out=tmp_path / "again")
+    changes = {"drift": DRIFT[1:], "observation": NOISE[2:]}
+    other = api.fork(parent.folder, 4, settings=changes, out=tmp_path / "other")
+    again = api.fork(parent.folder, 4, settings=changes, out=tmp_path / "again")
     assert other.digest == again.digest != parent.digest
     keys = 'SELECT * EXCLUDE measured_ms FROM turns WHERE tick < 4 ORDER BY replica, tick, "user", turn'
     before, after = parent.turns.query(keys), other.turns.query(keys)
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
+    with pytest.raises(UserError, match="other names"):
+        api.fork(parent.folder, 4, settings={"observation": NOISE}, out=tmp_path / "named")
