@@ -52,10 +52,12 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
             "items with attributes, people with tastes over them",
         ),
         Entry("workload-v1", "rehearse.environments.workload:build", "items of the common workload"),
+        Entry("triage-v1", "rehearse.environments.triage:build", "queues, sites to look at, treatments"),
     ),
     "people": (
         Entry("crowd-v1", "rehearse.agents.crowd:build", "personas with goals, memory, patience and friends"),
         Entry("workload-v1", "rehearse.agents.workload:build", "the lean people of the common workload"),
+        Entry("cases-v1", "rehearse.agents.cases:build", "cases of a queue, who come once and wait"),
     ),
     "policies": (
         Entry("random-v1", "rehearse.policies.baselines:Random", "any available item, all as likely"),
@@ -65,6 +67,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("greedy-v1", "rehearse.policies.baselines:Greedy", "the truly best item: an oracle"),
         Entry("epsilon-v1", "rehearse.policies.learners:EpsilonGreedy", "learns from outcomes between ticks"),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
+        Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),
     ),
     "checks": (),
     "rules": (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import emergence, lives, society
+from rehearse.experiments.metrics import emergence, lives, society, triage
 from rehearse.experiments.metrics.base import (
     JUDGED,
     Cases,
@@ -221,6 +221,7 @@ _ALL = (
             "was at satisfaction {satisfaction:.2f} late in the run",
         ),
     ),
+    *triage.METRICS,
     *emergence.METRICS,
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

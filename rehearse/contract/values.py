@@ -279,6 +279,8 @@ class Outcomes:
     becomes: Mapping[str, Array] = field(default_factory=dict)
     """What people are from now on: columns of theirs by name, each of shape (n, …), that they take over
     when they remember. Those of one number a person are recorded with the turn."""
+    end: Codes | None = None
+    """Why the world ends a session here (an `End`), whatever the person meant to do; NONE elsewhere."""
     detail: Mapping[str, Array] = field(default_factory=dict)
     """More columns of this world for the record, by name, each of shape (n,)."""
 

@@ -24,6 +24,7 @@ from rehearse.contract import (
     Exchange,
     Learner,
     Offer,
+    Outcomes,
     Policy,
     Remembers,
     Requests,
@@ -189,7 +190,7 @@ class Simulation:
             decisions=decisions,
             responses=responses,
             outcomes=outcomes,
-            end=self._ends(turn, asked.clock, decisions, responses),
+            end=self._ends(turn, asked.clock, decisions, responses, outcomes),
             sim_time=asked.clock,
             before=asked.before,
             after=_felt(people, turn.rows, self.felt_after),
@@ -203,8 +204,12 @@ class Simulation:
         people = self.users.columns
         return replace(requests, truth=lambda at: self.world.truth(turn.take(at), people, offer.take(at)))
 
-    def _ends(self, turn: Turn, clock: Singles, decisions: Decisions, responses: Responses) -> Codes:
+    def _ends(
+        self, turn: Turn, clock: Singles, decisions: Decisions, responses: Responses, outcomes: Outcomes
+    ) -> Codes:
         end = responses.end.copy()
+        if outcomes.end is not None:
+            end = np.where(outcomes.end != End.NONE, outcomes.end, end)
         if self.time.budget_s is not None:
             late = clock + self._thinks(responses) + decisions.latency / 1000.0 > self.time.budget_s
             end[(end == End.NONE) & late] = End.TIME_BUDGET

@@ -61,6 +61,14 @@ class Discrete(Strict):
     values: tuple[float, ...] = Field(min_length=1)
     shares: tuple[NotNegative, ...] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        # Where Distribution looked first, a list in a file is a list still, which a strict tuple refuses.
+        if not isinstance(value, dict):
+            return value
+        return {key: tuple(part) if isinstance(part, list) else part for key, part in value.items()}
+
     @model_validator(mode="after")
     def _a_share_each(self) -> Self:
         if self.shares is not None and len(self.shares) != len(self.values):

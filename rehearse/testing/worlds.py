@@ -153,6 +153,8 @@ def _dependent(world: Any, turn: Turn, people: Columns) -> Iterator[str]:
 
 
 def _forgetful(world: Any, turn: Turn, people: Columns, offer: Offer) -> Iterator[str]:
+    if world.coupled:  # what was settled may have changed what there is
+        offer = world.offer(turn, people)
     kept = {name: np.array(array) for name, array in world.state().items()}
     loose = [name for name, array in kept.items() if array.dtype.kind == "O"]
     if loose:

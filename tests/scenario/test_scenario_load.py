@@ -86,6 +86,13 @@ def test_a_distribution_is_replaced_as_a_whole(base):
     assert found.people.traits["patience"].uniform is None
 
 
+def test_a_law_of_some_values_may_be_written_in_a_file(base):
+    """Lists of values and shares in YAML become those of a discrete law."""
+    layer = "people: {traits: {kind: {discrete: {values: [0, 1], shares: [0.3, 0.7]}}}}"
+    law = load(above(base, layer)).people.traits["kind"].discrete
+    assert (law.values, law.shares) == ((0.0, 1.0), (0.3, 0.7))
+
+
 def test_the_settings_of_another_policy_are_not_inherited(base):
     """Changing the name drops the old one's settings; keeping it merges them."""
     assert load(above(base, "policy: {name: random-v1}")).policy.settings == {}

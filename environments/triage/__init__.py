@@ -1,0 +1,36 @@
+"""The world `triage-v1`: who is seen to first when there is not enough for all, in three settings.
+
+    kind: queue        cases come in continuous time, and finite workers serve them by class     queue.py
+    kind: sites        inspectors are sent to sites, and only what is looked at is seen          sites.py
+    kind: contagion    few treatments a tick among people who infect one another             contagion.py
+
+Each module gives its equations, units, sources and departures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rehearse.chance import Chance
+from rehearse.contract import World
+from rehearse.environments.triage import queue
+from rehearse.errors import ScenarioError, did_you_mean
+from rehearse.scenario.model import Drift
+
+KINDS = {"queue": queue.build}
+
+
+def build(
+    settings: Mapping[str, Any], *, data: Path | None, drift: tuple[Drift, ...], chance: Chance
+) -> World:
+    """Return the world of the kind that the settings name, a queue where they name none."""
+    kind = settings.get("kind", "queue")
+    if kind not in KINDS:
+        problem = f"world.settings.kind is {kind!r}."
+        raise ScenarioError(problem, did_you_mean(str(kind), KINDS))
+    if drift:
+        problem = f"a drift of {drift[0].what!r} was given to the world triage-v1, in which nothing drifts."
+        raise ScenarioError(problem, "Leave it out; fork a run to change its settings from some tick on.")
+    return KINDS[kind](settings, data, chance)
