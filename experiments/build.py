@@ -12,7 +12,7 @@ import numpy as np
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows
 from rehearse.compiled import expect
-from rehearse.contract import Learner, Stage, Users, World
+from rehearse.contract import Begins, Learner, Stage, Users, World
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.engine.machine import give_back
@@ -98,6 +98,8 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     chosen = range(scenario.replicas) if props.replicas is None else sorted(props.replicas)
     replicas = np.asarray(chosen, dtype=np.int32)
     world = world_of(scenario, props.data, chance)
+    if isinstance(world, Begins):
+        world.begin(replicas)
     make_people: Callable[..., Users] = find("people", scenario.people.model).load()
     users = dressed(make_people(scenario.people, world, chance, replicas, props.only), world, scenario)
     give_back()  # what drawing a graph took is several times what it leaves

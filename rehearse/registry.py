@@ -51,6 +51,11 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
             "rehearse.environments.recommend:build",
             "items with attributes, people with tastes over them",
         ),
+        Entry(
+            "lending-v1",
+            "rehearse.environments.lending:build",
+            "applicants with a score and a group, loans that some repay",
+        ),
         Entry("workload-v1", "rehearse.environments.workload:build", "items of the common workload"),
         Entry("triage-v1", "rehearse.environments.triage:build", "queues, sites to look at, treatments"),
     ),
@@ -66,6 +71,9 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("exposure-v1", "rehearse.policies.exposure:Exposure", "what was shown often, to some power"),
         Entry("greedy-v1", "rehearse.policies.baselines:Greedy", "the truly best item: an oracle"),
         Entry("epsilon-v1", "rehearse.policies.learners:EpsilonGreedy", "learns from outcomes between ticks"),
+        Entry(
+            "threshold-v1", "rehearse.policies.cuts:Threshold", "yes from a value of a feature on, by group"
+        ),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
         Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),
     ),

@@ -1,8 +1,8 @@
 """The metrics that Rehearse knows, and how they are found by name.
 
 A name is one of METRICS, or `gap:` and one of those that can be taken of a group, or a measure of
-opinions and the column that is taken for one (`echo:trust`), or that of a plug-in (a factory without
-arguments in the entry-point group `rehearse.checks` returns a Metric).
+opinions and the column that is taken for one (`echo:trust`), or `mean:` and a recorded column, or that
+of a plug-in (a factory without arguments in the entry-point group `rehearse.checks` returns a Metric).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import emergence, lives, society, triage
+from rehearse.experiments.metrics import emergence, fairness, lives, society, triage
 from rehearse.experiments.metrics.base import (
     JUDGED,
     Cases,
@@ -194,6 +194,7 @@ _ALL = (
         measure=Ratio.of_column("reward"),
         cases=Cases("isfinite(reward)", "reward", "brought a reward of {reward:.3g} with {action}"),
     ),
+    *fairness.METRICS,
     *lives.METRICS,
     Metric(
         name="drift:actions",
@@ -236,7 +237,7 @@ def find(name: str) -> Metric:
         return METRICS[name]
     if name.startswith(GAP):
         return _gap(find(name.removeprefix(GAP)))
-    followed = emergence.of_column(name)
+    followed = emergence.of_column(name) or fairness.of_column(name)
     if followed is not None:
         return followed
     plugged = entries("checks")

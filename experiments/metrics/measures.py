@@ -225,6 +225,8 @@ class Measures:
         return f'list_position([{listed}], u."{kind}") - 1 AS "{kind}"'
 
     def _ratio(self, metric: Metric, part: Part | None) -> Sample:
+        if metric.name not in self._ratios:
+            return Measures(self.record, [metric]).sample(metric, part)
         tally, (i, _) = self._tally, self._ratios[metric.name]
         here = self._within(tally, part)
         over = np.where(here, tally.numbers(f"over_{i}"), 0.0)

@@ -15,7 +15,7 @@ belongs to the same person; an answer for a row may depend on that row and the m
 """
 
 from rehearse.contract.codes import NOTHING, Code, Codes, End, Fault, Flags, Intent, Ints, Singles
-from rehearse.contract.roles import Drifts, Learner, Policy, Remembers, Users, Watcher, World
+from rehearse.contract.roles import Begins, Drifts, Learner, Policy, Remembers, Users, Watcher, World
 from rehearse.contract.values import (
     Decisions,
     Exchange,
@@ -30,6 +30,7 @@ from rehearse.contract.values import (
 
 __all__ = [
     "NOTHING",
+    "Begins",
     "Code",
     "Codes",
     "Decisions",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from rehearse.columns import Array, Columns, Rows
-from rehearse.contract.codes import Codes
+from rehearse.contract.codes import Codes, Ints
 from rehearse.contract.values import (
     Decisions,
     Exchange,
@@ -161,6 +161,15 @@ class Remembers(Protocol):
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
+        ...
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """A world that keeps something of each society, such as its money."""
+
+    def begin(self, replicas: Ints) -> None:
+        """Hear the numbers of the societies that there are, before anything else."""
         ...
 
 
