@@ -21,8 +21,9 @@ STAGE = Stage(
 SETTINGS = {
     "linear-v1": {"weights": {"gc": -0.5, "air": {"1": 0.3, "hinc": 0.2}}},
     "bands-v1": {"feature": "hinc", "cuts": [-1.0, 0.0, 1.0]},
+    "threshold-v1": {"feature": "hinc", "at": 0.5},
 }
-ONE_ITEM = {"bands-v1"}
+ONE_ITEM = {"bands-v1", "threshold-v1"}
 """Policies that answer with one item, and have no setting `k`."""
 
 
