@@ -50,7 +50,7 @@ class Answers:
         return cls(yes, no)
 
     def decide(self, requests: Requests, chance: Floats, **told: Any) -> Decisions:
-        """Answer yes with these chances; no where yes cannot be had."""
+        """Answer yes with these chances; no where yes cannot be had, else whatever can."""
         if requests.available is not None:
             chance = np.where(requests.available[:, self.yes], chance, 0.0)
         yes: Flags = chance >= 1.0
@@ -60,7 +60,8 @@ class Answers:
         slate = np.where(yes, self.yes, self.no)
         if requests.available is not None:
             can = requests.available[np.arange(len(slate)), slate]
-            slate = np.where(can, slate, NOTHING)
+            first = np.where(requests.available.any(axis=1), requests.available.argmax(axis=1), NOTHING)
+            slate = np.where(can, slate, first)
         return Decisions.of(slate, propensity=np.where(yes, chance, 1.0 - chance), **told)
 
 
