@@ -1,6 +1,6 @@
 """Appraisal: how people see what is proposed to them, in utilities.
 
-    u_i = Σ_d taste_d · attribute_id                        the item as such
+    u_i = Σ_d taste_d · attribute_id + what stands beside   the item as such
         + strength of the goal pursued                      a strong wish takes more readily
         + trust_weight · (trust − .5)                       trust lends to all that is proposed
         + Σ memories of i: w · (weight · (e − .5) − boredom)
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rehearse.agents import memory
+from rehearse.agents import had, memory
 from rehearse.agents.blocks import chunks, raw, turned
 from rehearse.agents.choice import inclusive_value, possible, worth
 from rehearse.agents.goals import Goals
@@ -66,6 +66,8 @@ def appraise(
     columns = goals.columns
     places: Ints = turned(decisions.slate, np.int32)
     utilities = worth(raw(columns, "taste").take(turn.rows, axis=0), offer.attributes, places)
+    if offer.beside is not None:
+        utilities += offer.beside[np.arange(len(turn)), np.maximum(places, 0)]
     utilities += goals.strength(turn.rows)
     bitter = np.zeros(len(turn), dtype=np.bool_)
     if people.memory.on:
@@ -79,6 +81,8 @@ def appraise(
     if people.behaviour.position_bias > 0.0:
         utilities -= people.behaviour.position_bias * np.arange(float(len(places)))[:, None]
     utilities[~possible(places, offer.available)] = -np.inf
+    if not people.behaviour.repeats:
+        utilities[had.before(columns, turn.rows, places)] = -np.inf
     if refusals is not None:
         utilities[np.isin(places, refusals)] = -np.inf
     noise = columns.numbers("noise", turn.rows)
@@ -109,6 +113,8 @@ def _everything(turn: Turn, offer: Offer, columns: Columns, noise: Floats) -> Fl
         places = np.repeat(np.arange(count, dtype=np.int32)[:, None], len(rows), axis=1)
         own = offer.attributes if offer.attributes.ndim == 2 else offer.attributes[piece]
         utilities = worth(raw(columns, "taste").take(rows, axis=0), own, places)
+        if offer.beside is not None:
+            utilities += offer.beside[piece].T
         if offer.available is not None:
             utilities[~offer.available[piece].T] = -np.inf
         result[piece] = inclusive_value(utilities, noise[piece])

@@ -15,6 +15,7 @@ slate, or -1 for nothing. Shapes: utilities (n, k); outside, noise (n,). Every r
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,8 @@ from rehearse.exact import Floats
 
 NOISE_FLOOR = 1e-6
 """Less noise than this is this much: the best item is taken for certain."""
+LONG = 24
+"""In slates longer than this, what stands twice is found by sorting."""
 GATHERED = 1 << 16
 """How many attributes are gathered at once: half a megabyte stays in the cache."""
 
@@ -44,7 +47,7 @@ def logit_choice(utilities: Floats, outside: ArrayLike, noise: ArrayLike, unifor
 
 def weighted_choice(weights: Floats, uniform: Floats) -> Codes:
     """Return the place taken by each person, given weights with those of taking nothing last: (k + 1, n)."""
-    position = np.zeros(len(uniform), dtype=np.int8)
+    position = np.zeros(len(uniform), dtype=position_type(len(weights) - 1))
     _pick(weights, uniform, position)
     return position
 
@@ -104,7 +107,7 @@ def cascade_choice(take: Floats, attention: float, uniforms: Floats) -> Codes:
 
     At a place looked at, the lowest part of [0, 1) means to take, the next to go on, the rest to stop.
     """
-    position = np.full(len(take), NOTHING, dtype=np.int8)
+    position = np.full(len(take), NOTHING, dtype=position_type(take.shape[1]))
     looking = np.ones(len(take), dtype=np.bool_)
     for place, (chance, uniform) in enumerate(zip(take.T, uniforms.T, strict=True)):
         position[looking & (uniform < chance)] = place
@@ -115,7 +118,23 @@ def cascade_choice(take: Floats, attention: float, uniforms: Floats) -> Codes:
 def first_choice(utilities: Floats) -> Codes:
     """Return the first place of each slate that holds something, whatever it is worth."""
     there = utilities > -np.inf
-    return np.where(there.any(axis=1), there.argmax(axis=1), NOTHING).astype(np.int8)
+    return np.where(there.any(axis=1), there.argmax(axis=1), NOTHING).astype(
+        position_type(utilities.shape[1])
+    )
+
+
+def attention_choice(utilities: Floats, exponent: float) -> Codes:
+    """Return the place with the largest utility times its rank (from 1) to a power; nothing if none holds."""
+    rank = np.arange(1.0, utilities.shape[1] + 1.0)
+    seen = utilities * exact.exp(exponent * exact.log(rank))
+    best = seen.argmax(axis=1)
+    there = seen[np.arange(len(seen)), best] > -np.inf
+    return np.where(there, best, NOTHING).astype(position_type(utilities.shape[1]))
+
+
+def position_type(places: int) -> type[np.int8]:
+    """Return the type of a place in slates so long: one byte where that is enough."""
+    return np.int8 if places <= np.iinfo(np.int8).max else cast("type[np.int8]", np.int16)
 
 
 def dbn_probabilities(attraction: Floats, satisfaction: Floats, perseverance: float) -> tuple[Floats, Floats]:
@@ -185,9 +204,14 @@ def _weigh(taste: NDArray[np.floating], attributes: Floats, places: Ints, result
 def possible(places: Ints, available: Flags | None) -> Flags:
     """Return which places, (k, n), hold an item that can be had and stands nowhere above."""
     fits = places >= 0
-    for place in range(1, len(places)):
-        for above in range(place):
-            fits[place] &= places[place] != places[above]
+    if len(places) > LONG:
+        order = places.argsort(axis=0, kind="stable")
+        again = np.diff(np.take_along_axis(places, order, axis=0), axis=0) == 0
+        np.put_along_axis(fits, order[1:], np.take_along_axis(fits, order[1:], axis=0) & ~again, axis=0)
+    else:
+        for place in range(1, len(places)):
+            for above in range(place):
+                fits[place] &= places[place] != places[above]
     if available is not None:
         own = np.arange(places.shape[1]) * available.shape[1]
         fits &= available.reshape(-1).take(np.maximum(places, 0) + own)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.agents import features, graph, measures, memory, patience, population, start
+from rehearse.agents import features, graph, had, measures, memory, patience, population, start
 from rehearse.agents.among import EVERYBODY, Among
 from rehearse.agents.appraisal import appraise
 from rehearse.agents.becoming import become
@@ -191,6 +191,7 @@ class Crowd:
         """Go on by other rules; who people are and what they have by now stays."""
         self.people, self.agenda = people, Agenda.of(people.goals)
         widen(self.columns, places(people))
+        had.begin(self.columns, len(self.items), repeats=people.behaviour.repeats)
         self._goals = Goals(self.agenda, self.columns, self._chance)
         self._life.change(people)
         self._circles.change(people.society)
@@ -263,6 +264,9 @@ class Crowd:
         """Take in how it turned out, and what becomes of people by it."""
         become(self.columns, turn.rows, outcomes)
         self.conduct.remember(turn, responses, outcomes)
+        if not self.people.behaviour.repeats:
+            took = responses.choice >= 0
+            had.note(self.columns, turn.rows[took], responses.choice[took])
         lived = np.flatnonzero((responses.choice >= 0) & ~np.isnan(outcomes.experience))
         rows = turn.rows.take(lived)
         item = responses.choice.take(lived)

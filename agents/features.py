@@ -82,5 +82,6 @@ def ask(
         group=raw(columns, "group").take(turn.rows),
         shown=raw(columns, "shown").take(turn.rows, axis=0).astype(np.int32, copy=False),
         available=offer.available,
+        catalogue=offer.catalogue,
         chance=turn.chance,
     )

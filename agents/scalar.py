@@ -52,6 +52,8 @@ class Proposal:
     attributes: Sequence[Sequence[float]]
     """Of every item, as this person faces them."""
     available: Sequence[bool] | None = None
+    beside: Sequence[float] | None = None
+    """What is expected of every item beside taste · attributes; None: nothing."""
     latency: float = 0.0
     failed: bool = False
     tick: int = 0
@@ -91,6 +93,8 @@ class Person:
     goal_deadline: int
     goal_got: float
     progress: float
+    had: list[int]
+    """A bit for each item had before, eight to a number; none where people take things again."""
 
     @classmethod
     def of(cls, columns: Columns, row: int) -> Self:
@@ -108,6 +112,7 @@ class Person:
             goal_deadline=int(raw(columns, "goal_deadline")[row, 0]),
             goal_got=float(raw(columns, "goal_got")[row, 0]),
             progress=float(raw(columns, "progress")[row]),
+            had=raw(columns, "had")[row].tolist() if "had" in columns else [],
             **{name: raw(columns, name)[row].item() for name in same},
         )
 
@@ -117,6 +122,8 @@ class Person:
             columns[name][row] = getattr(self, name)
         columns["taste"][row] = self.taste
         columns["shown"][row] = self.shown
+        if self.had:
+            columns["had"][row] = self.had
         for part in Memory._fields:
             columns[f"memory_{part}"][row] = [getattr(memory, part) for memory in self.memory]
         columns["goal_strength"][row, 0] = self.goal_strength
@@ -162,6 +169,8 @@ def remember(
 ) -> None:
     """Take in how it turned out: `experience` is 0 to 1, or None where nothing came of it."""
     mind = people.memory
+    if person.had and answer.choice != NOTHING:
+        person.had[answer.choice // 8] |= 1 << answer.choice % 8
     if experience is not None and answer.choice != NOTHING:
         rate = people.behaviour.satisfaction_rate
         person.satisfaction = single(moved(person.satisfaction, experience, rate))
@@ -183,7 +192,10 @@ def utility(person: Person, proposal: Proposal, place: int, people: People) -> f
     closed = proposal.available is not None and not proposal.available[item]
     if item == NOTHING or closed or item in proposal.slate[:place]:
         return IMPOSSIBLE
+    if person.had and person.had[item // 8] >> item % 8 & 1:
+        return IMPOSSIBLE
     worth = worth_of(person.taste, proposal.attributes[item])
+    worth += 0.0 if proposal.beside is None else proposal.beside[item]
     worth += person.goal_strength
     if people.memory.on:
         worth += people.memory.trust_weight * (person.trust - 0.5)
@@ -209,7 +221,8 @@ def worth_of(taste: Sequence[float], attributes: Sequence[float]) -> float:
 def inclusive_value(person: Person, proposal: Proposal) -> float:
     """Return s · ln Σ e^(u/s) over all items that can be had, as such."""
     scale = max(person.noise, NOISE_FLOOR)
-    worths = [worth_of(person.taste, attributes) for attributes in proposal.attributes]
+    beside = proposal.beside or [0.0] * len(proposal.attributes)
+    worths = [worth_of(person.taste, a) + more for a, more in zip(proposal.attributes, beside, strict=True)]
     if proposal.available is not None:
         worths = [w if had else IMPOSSIBLE for w, had in zip(worths, proposal.available, strict=True)]
     best = max(worths)

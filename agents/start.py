@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rehearse.agents import features, goals, lifecycle, memory, population
+from rehearse.agents import features, goals, had, lifecycle, memory, population
 from rehearse.columns import Columns
 from rehearse.errors import ScenarioError
 from rehearse.scenario.people import People
@@ -36,6 +36,7 @@ def begin(people: People, drawn: Columns, items: int) -> Columns:
     number = np.int16 if items <= np.iinfo(np.int16).max else np.int32
     features.add_columns(columns, number)
     memory.add_columns(columns, people.memory.size, number)
+    had.begin(columns, items, repeats=people.behaviour.repeats)
     goals.add_columns(columns, goals.places(people))
     for name in population.trait_names(drawn):
         if name not in STARTS and columns[name] is not drawn[name]:

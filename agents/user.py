@@ -180,6 +180,7 @@ class User(mesa.Agent):
             slate=tuple(slate),
             attributes=np.asarray(attributes, dtype=np.float64).tolist(),
             available=None if offer.available is None else offer.available[0].tolist(),
+            beside=None if offer.beside is None else offer.beside[0].tolist(),
             latency=latency,
             failed=failed,
             tick=self.model.tick,

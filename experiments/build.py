@@ -12,7 +12,7 @@ import numpy as np
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows
 from rehearse.compiled import expect
-from rehearse.contract import Begins, Learner, Stage, Users, World
+from rehearse.contract import Begins, Learner, Network, Stage, Users, World
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.engine.machine import give_back
@@ -110,6 +110,8 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
         replicas=replicas,
         slate=min(scenario.slate, len(world.items)),
         seed=scenario.seed,
+        people=scenario.people.count if props.only is None else 0,
+        ties=_network(users),
     )
     policy = met(scenario, stage, props)
     simulation = Simulation(
@@ -123,6 +125,11 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
         felt_after=tuple(name for name in (*FELT, *getattr(users, "told", ())) if _recorded(scenario, name)),
     )
     return Assembly(simulation, stage, scenario.columns)
+
+
+def _network(users: Users) -> Network | None:
+    ties = getattr(users, "ties", None)
+    return None if ties is None else Network(ties.indptr, ties.indices)
 
 
 def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from rehearse.chance import Chance
 from rehearse.contract import NOTHING, Decisions, Flags, Ints, Requests, Stage
 from rehearse.errors import ContractError, PolicyLoadError
-from rehearse.policies.picking import FAR, Picker, free_number, insert, left, nth_of, passed_over
+from rehearse.exact import matmul
+from rehearse.policies.picking import FAR, LONG, Picker, free_number, insert, left, nth_of, passed_over
 from rehearse.policies.settings import check_k, checked, item_number
 from rehearse.scenario.base import Strict
 
@@ -24,6 +26,9 @@ class RandomSettings(Strict):
     """Items in a slate."""
     avoid_shown: bool = False
     """Pass over what was shown earlier in the session, while something else is left."""
+    vectors: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Rank by products of random vectors of so many numbers, of the person and of the item, drawn anew
+    every turn and every tick: people's orders are then alike, as with T-RECS's random recommender."""
 
 
 class Random:
@@ -38,9 +43,17 @@ class Random:
         self.items = len(stage.items)
         self.k = check_k(given.k, stage)
         self.avoid_shown = given.avoid_shown
+        self._vectors = given.vectors
+        self._picker = Picker(self.items, self.k, avoid_shown=given.avoid_shown, ties="random")
 
     def decide(self, requests: Requests) -> Decisions:
         """Draw a slate for each request."""
+        if self._vectors is not None:
+            return self._by_vectors(requests, self._vectors)
+        if self.k > LONG:
+            slate, _ = self._picker.best(requests, lambda rows: np.zeros(len(rows))[:, None])
+            choices = left(passed_over(requests, avoid_shown=self.avoid_shown), self.items)
+            return Decisions.of(slate, propensity=1.0 / np.maximum(choices, 1))
         barred = passed_over(requests, avoid_shown=self.avoid_shown)
         uniform = requests.uniform("random", self.k)
         free, width = left(barred, self.items), barred.shape[1]
@@ -54,6 +67,20 @@ class Random:
             slate[:, place] = np.where(there, drawn, NOTHING)
             insert(taken[:, : width + place + 1], np.where(there, drawn, FAR))
         return Decisions.of(slate, propensity=1.0 / np.maximum(free, 1))
+
+    def _by_vectors(self, requests: Requests, size: int) -> Decisions:
+        mine = requests.uniform("vectors", size)
+        chance, items = requests.chance or Chance(0), np.arange(self.items)
+        societies, place = np.unique(requests.replica, return_inverse=True)
+        theirs = [
+            chance.uniform("policy/items", one, items, tick=requests.tick, count=size).T for one in societies
+        ]
+        scores = np.empty((len(requests), self.items), dtype=np.float32)
+        for number, columns in enumerate(theirs):
+            rows = np.flatnonzero(place == number)
+            scores[rows] = matmul(mine[rows], columns)
+        slate, _ = self._picker.best(requests, lambda rows: scores[rows])
+        return Decisions.of(slate)
 
 
 class ConstantSettings(Strict):

@@ -13,7 +13,9 @@ from rehearse.exact import Floats
 from rehearse.policies.baselines import SlateLength
 from rehearse.policies.picking import (
     FAR,
+    LONG,
     Picker,
+    Ties,
     excluded,
     free_number,
     left,
@@ -56,7 +58,7 @@ class Ranking:
         """
         society = self.society(requests.replica)
         items = self.order.shape[1]
-        if requests.available is not None:
+        if requests.available is not None or self.k > LONG:
             slate, _ = self._picker.best(requests, lambda rows: -self.rank[society[rows]])
             return slate, left(passed_over(requests, avoid_shown=self.avoid_shown), items)
         shown = requests.shown[:, : used_width(requests.shown) if self.avoid_shown else 0]
@@ -75,10 +77,12 @@ class PopularSettings(Strict):
     """Items in a slate."""
     avoid_shown: bool = True
     """Pass over what was shown earlier in the session, while something else is left."""
+    ties: Ties = "number"
+    """Which of equally popular items comes first."""
 
 
 class Popular:
-    """What was taken most so far in each society; before anything was taken, the lower item numbers."""
+    """What was taken most so far in each society; of equals the lower item number, or any at random."""
 
     name = "popular-v1"
     version = "1"
@@ -86,14 +90,20 @@ class Popular:
 
     def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
         given = checked(PopularSettings, settings, self.name)
-        self._ranking = Ranking(stage, check_k(given.k, stage), avoid_shown=given.avoid_shown)
+        k = check_k(given.k, stage)
+        self._ranking = Ranking(stage, k, avoid_shown=given.avoid_shown)
+        self._picker = Picker(len(stage.items), k, avoid_shown=given.avoid_shown, ties=given.ties)
         self._taken = np.zeros(self._ranking.order.shape, dtype=np.int64)
         self._learned = 0
 
     def decide(self, requests: Requests) -> Decisions:
         """Give the most popular items."""
-        slate, _ = self._ranking.slates(requests)
-        counts = self._taken[self._ranking.society(requests.replica), np.maximum(slate[:, 0], 0)]
+        society = self._ranking.society(requests.replica)
+        if self._picker.ties == "random":
+            slate, _ = self._picker.best(requests, lambda rows: self._taken[society[rows]])
+        else:
+            slate, _ = self._ranking.slates(requests)
+        counts = self._taken[society, np.maximum(slate[:, 0], 0)]
         return Decisions.of(slate, score=counts, propensity=1.0, version=self._learned)
 
     def learn(self, feedback: Feedback) -> None:

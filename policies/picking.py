@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rehearse.columns import Array, Rows
 from rehearse.contract import NOTHING, Ints, Requests, Singles
@@ -14,20 +16,25 @@ FAR = np.int32(1 << 30)
 """Pads lists of item numbers: beyond any of them, however far it is moved down."""
 TILE = 256
 """So many rows of 1,000 scores stay in the cache."""
+LONG = 32
+"""Slates longer than this are sorted, not picked one place after another."""
+Ties = Literal["number", "random"]
+"""Which of equal items comes first: the one with the lower number, or one drawn for each person and turn."""
 Score = Callable[[Rows], Array]
 """Given positions in the batch, the scores of all items: (t, m), or (m,) where all rows share them."""
 
 
 class Picker:
-    """Takes the best k items of each row by k passes of argmax over one small buffer.
+    """Takes the best k items of each row by k passes of argmax over one small buffer, or by sorting.
 
     Items that a person cannot have are never taken; items shown earlier in the session are passed
-    over if `avoid_shown`, unless nothing else is left. Equal scores go to the lower item number.
+    over if `avoid_shown`, unless nothing else is left. Scores are compared in single precision.
     """
 
-    def __init__(self, items: int, k: int, *, avoid_shown: bool) -> None:
+    def __init__(self, items: int, k: int, *, avoid_shown: bool, ties: Ties = "number") -> None:
         self.k = k
         self.avoid_shown = avoid_shown
+        self.ties = ties
         self._buffer = np.empty((TILE, items), dtype=np.float32)
 
     def best(self, requests: Requests, score: Score) -> tuple[Ints, Singles]:
@@ -46,6 +53,9 @@ class Picker:
             scores[~requests.available[rows[0] : rows[-1] + 1]] = -np.inf
         if self.avoid_shown:
             _pass_over(scores, requests.shown[rows[0] : rows[-1] + 1], requests.available is None)
+        if self.ties == "random" or self.k > LONG:
+            _sort(scores, self._luck(requests, rows), slate, first)
+            return
         every = np.arange(len(rows))
         for place in range(self.k):
             item = scores.argmax(axis=1)
@@ -54,6 +64,32 @@ class Picker:
             scores[every, item] = -np.inf
             if place == 0:
                 first[:] = np.where(np.isneginf(value), np.float32(np.nan), value)
+
+    def _luck(self, requests: Requests, rows: Rows) -> NDArray[np.uint32]:
+        """Return what decides between equal items, the lower first: (t, m) or (m,)."""
+        items = self._buffer.shape[1]
+        if self.ties == "number":
+            return np.arange(items, dtype=np.uint32)
+        drawn = requests.take(rows).uniform("ties", items) * 2.0**32
+        return drawn.astype(np.uint32)
+
+
+def _sort(scores: Singles, luck: NDArray[np.uint32], slate: Ints, first: Singles) -> None:
+    """Fill slates (t, k) with the items in the order of falling scores, equals by luck."""
+    bits = (scores + np.float32(0.0)).view(np.int32).astype(np.int64)  # -0 becomes 0
+    # Numbers of IEEE 754 without their sign are in the order of their bits; below 0 the other way round.
+    falling = np.where(bits < 0, bits & 0x7FFFFFFF, -bits)
+    keys = (falling << 32) + luck.astype(np.int64)
+    k = min(slate.shape[1], keys.shape[1])
+    order = np.argpartition(keys, k - 1, axis=1)[:, :k] if k < keys.shape[1] // 4 else None
+    if order is None:
+        order = np.argsort(keys, axis=1)[:, :k]
+    else:
+        order = np.take_along_axis(order, np.take_along_axis(keys, order, axis=1).argsort(axis=1), axis=1)
+    value = np.take_along_axis(scores, order, axis=1)
+    slate[:, k:] = NOTHING
+    slate[:, :k] = np.where(np.isneginf(value), NOTHING, order)
+    first[:] = np.where(np.isneginf(value[:, 0]), np.float32(np.nan), value[:, 0])
 
 
 def _pass_over(scores: Singles, shown: Ints, everything: bool) -> None:  # noqa: FBT001 - one caller

@@ -74,6 +74,12 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry(
             "threshold-v1", "rehearse.policies.cuts:Threshold", "yes from a value of a feature on, by group"
         ),
+        Entry("content-v1", "rehearse.policies.content:Content", "what fits what the person took"),
+        Entry("social-v1", "rehearse.policies.social:Social", "what friends took"),
+        Entry("factors-v1", "rehearse.policies.factors:Factors", "a factorisation of what was taken"),
+        Entry(
+            "interleaved-v1", "rehearse.policies.interleaving:build", "another model, other items mixed in"
+        ),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
         Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),
     ),

@@ -1,8 +1,8 @@
 """The laws that people live by where a scenario names them (`people.laws`), a module each.
 
-    choosing    what is taken of a slate                 proportional, sequential, each
+    choosing    what is taken of a slate                 proportional, sequential, each, attention
     attraction  what utility makes of an item            exponential, linear, sigmoid, double-sigmoid
-    tastes      how tastes change                        reinforcement, walk
+    tastes      how tastes change                        reinforcement, walk, slerp
     exposure    what satisfaction follows                exposure
     budget      leaving when time or interest is used up
     temper      leaving when slates bring too little

@@ -4,13 +4,16 @@ With a_i the attraction of the item in place i, o the outside option (`behaviour
 
     proportional   P(i) = a_i / (a_o + Σ_j a_j)
     sequential     P(i | looked at) = attention · scale · a_i, at most 1; else on to the next place
+    attention      the largest u_i · r^α, r the rank from 1; something is always taken, chance has no part
     each           reaction b to place i with chance max(0, σ(u_i + shift_b) − ρ · c_i), all by themselves;
                    taken is the first place whose feedback f_i = Σ_b weight_b · y_ib is above 0
 
 Proportional with linear attraction and sequential with attention .65 and scale .05 are the choice
 models of RecSim (Ie and others, arXiv:1909.04847, 2019); `each` is KuaiSim's immediate response (Zhao
 and others, arXiv:2309.12645, 2023), c_i being the mean cosine of item i's attributes with those of the
-other items of the slate. The column `feedback` holds the mean of f_i over the slate.
+other items of the slate; the column `feedback` holds the mean of f_i over the slate. Attention is the
+choice of Chaney, Stewart and Engelhardt (RecSys 2018) and of T-RECS (Lucherini and others,
+arXiv:2107.08959, 2021); utilities should be positive.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ def draws(law: Choice | None, behaviour: Behaviour, places: int) -> int:
         return places if behaviour.choice == "cascade" else 1
     if law.each is not None:
         return places * len(law.each.reactions)
-    return 1 if law.proportional is not None else places
+    return places if law.sequential is not None else 1
 
 
 def usual(behaviour: Behaviour, seen: Appraisal, uniforms: Floats) -> Codes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rehearse.agents.appraisal import Appraisal
+from rehearse.agents.choice import attention_choice
 from rehearse.agents.laws import choosing
 from rehearse.agents.laws.budget import Budget
 from rehearse.agents.laws.exposure import Exposure
@@ -15,7 +16,7 @@ from rehearse.agents.laws.law import Law, Moment, Setting
 from rehearse.agents.laws.returning import DayOfReturn
 from rehearse.agents.laws.seconds import Seconds
 from rehearse.agents.laws.stopping import Counts, Depth, Stay
-from rehearse.agents.laws.tastes import Reinforcement, Walk
+from rehearse.agents.laws.tastes import Reinforcement, Slerp, Walk
 from rehearse.agents.laws.temper import Temper
 from rehearse.columns import Rows
 from rehearse.contract import Codes, End, Flags, Offer, Outcomes, Responses, Singles, Turn
@@ -113,6 +114,8 @@ class Conduct:
             return choosing.proportional(law.proportional, seen, uniforms)
         if law.sequential is not None:
             return choosing.sequential(law.sequential, seen, uniforms)
+        if law.attention is not None:
+            return attention_choice(seen.utilities.T, law.attention.exponent)
         assert law.each is not None  # noqa: S101 -- exactly one is given
         position, feedback = choosing.each(law.each, seen, offer, uniforms)
         self._people["feedback"][turn.rows] = feedback
@@ -130,6 +133,8 @@ def _others(laws: written.Laws, setting: Setting, journey: Journey | None) -> It
         yield Reinforcement(tastes.reinforcement, setting)
     if tastes.walk is not None:
         yield Walk(tastes.walk, setting, () if journey is None else journey.states)
+    if tastes.slerp is not None:
+        yield Slerp(tastes.slerp, setting)
     if satisfaction is not None and satisfaction.exposure is not None:
         yield Exposure(satisfaction.exposure, setting)
     if returning is not None and returning.day is not None:

@@ -6,6 +6,8 @@ w_a = rate · (1 − |u_a|) · d_a · (d_a − u_a)
 u' = u + w with chance Σ_a d_a (u_a + 1) / 2, else u − w; held within ±1
 walk            RecoGym's users (Rohde and others, arXiv:1808.00720, 2018): ω' = ω + sd · ε with every
 turn, or only when some states of the journey are entered
+slerp           T-RECS (Lucherini and others, arXiv:2107.08959, 2021): tastes turn by a part of the angle
+to the attributes of each item taken, and keep their length; see `rotation`
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from rehearse.agents.laws.law import Law, Moment, Setting
+from rehearse.agents.laws.rotation import turned
 from rehearse.columns import Rows
 from rehearse.contract import Outcomes, Turn
 from rehearse.exact import Floats, total
@@ -68,3 +71,21 @@ class Walk(Law):
         before = self._people["taste"][rows, self._block].astype(np.float64)
         step = self._law.sd * turn.normal("laws/walk", size)
         self._people["taste"][rows, self._block] = before + step
+
+
+class Slerp(Law):
+    """Tastes that turn towards what was taken."""
+
+    def __init__(self, law: written.Slerp, setting: Setting) -> None:
+        """Find the tastes that turn."""
+        self._law, self._people = law, setting.columns
+        self._block = setting.block(law.of, "people.laws.tastes.slerp.of")
+
+    def remember(self, moment: Moment, outcomes: Outcomes) -> None:
+        """Turn the tastes of those who took something."""
+        del outcomes
+        took = np.flatnonzero(moment.taken)
+        rows = moment.turn.rows.take(took)
+        item = moment.offer.take(took).of(moment.choice.take(took)[:, None])[:, 0, self._block]
+        before = self._people["taste"][rows, self._block].astype(np.float64)
+        self._people["taste"][rows, self._block] = turned(before, item, self._law.part)

@@ -74,6 +74,20 @@ class Stage:
     slate: int = 1
     """How many items may be proposed at a time."""
     seed: int = 0
+    people: int = 0
+    """How many people there are in each society, with ids from 0; 0: not known."""
+    ties: Network | None = None
+    """Who knew whom at the start, for built-in models that look at friends; None: nobody knows anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Who listens to whom, as compressed sparse rows over the people of all societies, by society and id."""
+
+    indptr: NDArray[np.int64]
+    """Where each person's friends begin in `friends`, shape (societies · people + 1,)."""
+    friends: NDArray[np.integer[Any]]
+    """Positions of friends, ascending for each person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,10 @@ class Offer:
     """What a model may see of the situation, shape (n, f); named by `World.features`."""
     available: Flags | None = None
     """Which items can be had by whom, shape (n, m); None: all."""
+    beside: Floats | None = None
+    """What people expect of items beside taste · attributes, shape (n, m); None: nothing."""
+    catalogue: Floats | None = None
+    """What models may know of the items themselves, alike for all, shape (m, c); None: nothing."""
 
     def take(self, index: Rows) -> Offer:
         """Return the offer to the people at some positions of the block."""
@@ -94,6 +112,8 @@ class Offer:
             attributes=self.attributes if shared else self.attributes.take(index, axis=0),
             features=self.features.take(index, axis=0),
             available=None if self.available is None else self.available.take(index, axis=0),
+            beside=None if self.beside is None else self.beside.take(index, axis=0),
+            catalogue=self.catalogue,
         )
 
     def of(self, slate: Ints) -> Floats:
@@ -128,6 +148,8 @@ class Requests:
     """Shape (n, m); None: everything can be had."""
     noised: Codes | None = None
     """How many features noise made other than they are, shape (n,); None: there is no noise."""
+    catalogue: Floats | None = field(default=None, repr=False)
+    """What is known of the items themselves, the same for all people, shape (m, c); None: nothing."""
     chance: Chance | None = field(default=None, repr=False)
     truth: Callable[[Rows], Floats] | None = field(default=None, repr=False)
     """Only for a policy that says `sees_truth`: given positions in this batch, the true utilities (·, m)."""

@@ -69,12 +69,20 @@ class Each(Strict):
     """Taken off the chance of a reaction, times how alike the item is to the others of the slate."""
 
 
+class Attention(Strict):
+    """Taken is the item whose utility times its rank (from 1) to a power is largest; never nothing."""
+
+    exponent: float = -0.8
+    """How attention falls down the slate: 0 not at all."""
+
+
 class Choice(OneOf):
     """How people take something of a slate, in place of `behaviour.choice`."""
 
     proportional: Proportional | None = None
     sequential: Sequential | None = None
     each: Each | None = None
+    attention: Attention | None = None
 
 
 # ── Tastes and satisfaction ───────────────────────────────────────────────────────────────────────
@@ -98,11 +106,21 @@ class Walk(Strict):
     """Only when one of these states of the journey is entered; none named: always."""
 
 
+class Slerp(Strict):
+    """Tastes that turn towards what was taken and keep their length."""
+
+    of: Name
+    """The attribute or the block of attributes."""
+    part: Share = 0.05
+    """Of the angle between tastes and attributes."""
+
+
 class Tastes(Strict):
     """How tastes change, besides `behaviour.taste_change`."""
 
     reinforcement: Reinforcement | None = None
     walk: Walk | None = None
+    slerp: Slerp | None = None
 
 
 class Exposure(Strict):

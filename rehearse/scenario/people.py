@@ -203,6 +203,8 @@ class Behaviour(Strict):
     choice: Literal["logit", "cascade", "always"] = "logit"
     """`logit`: multinomial logit over slate and outside option; `cascade`: item by item from the top;
     `always`: the first that can be had, whatever it is worth."""
+    repeats: bool = True
+    """Whether people may take an item that they had before; where not, every item had is kept in mind."""
     outside: float = 0.0
     """Utility of taking nothing; a trait `reservation`, where people have one, is added to it."""
     reservation: Literal["fixed", "logsum"] = "fixed"

@@ -90,6 +90,7 @@ def made_requests(
         group=np.zeros(rows, dtype=np.int8),
         shown=shown,
         available=available,
+        catalogue=chance.uniform("testing/catalogue", 0, np.arange(m), count=3),
         chance=chance,
         truth=(lambda at: utility[at]) if truth else None,
     )

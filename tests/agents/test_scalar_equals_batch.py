@@ -29,6 +29,7 @@ drains = st.builds(
 behaviours = st.builds(
     Behaviour,
     choice=st.sampled_from(["logit", "cascade", "always"]),
+    repeats=st.booleans(),
     outside=signed,
     reservation=st.sampled_from(["fixed", "logsum"]),
     relax=share,
@@ -92,6 +93,8 @@ def crowd_of(people, seed):
     state["memory_weight"] = drawn("weight", 0.0, 1.0, max(size, 2))[:, :size] * (state["memory_item"] >= 0)
     state["memory_next"] = drawn("next", 0.0, size - 0.01).astype(np.int8)
     state["shown"][:, :2] = drawn("shown", -1.0, M - 0.01, 2).astype(np.int32)
+    if not people.behaviour.repeats:
+        state["had"][:] = (drawn("had", 0.0, 2.0**M, 2)[:, :1]).astype(np.uint8)
     state["refusals"][:] = drawn("refusals", 0.0, 4.0).astype(np.int16)
     state["goal_got"][:, 0] = drawn("got", 0.0, 2.0)
     return crowd
@@ -108,7 +111,9 @@ def situation(seed, *, personal, limited):
     fault = np.where(failed, Fault.RAISED, Fault.NONE)
     latency = chance.uniform("test/latency", 0, users)[:, 0] * 5000.0
     experience = chance.uniform("test/experience", 0, users)[:, 0].astype(np.float32)
-    offer = Offer(attributes if personal else attributes[0], np.zeros((N, 0), np.float32), available)
+    beside = chance.normal("test/beside", 0, users, count=M) if personal else None
+    seen = np.zeros((N, 0), np.float32)
+    offer = Offer(attributes if personal else attributes[0], seen, available, beside)
     return offer, Decisions.of(slate, fault=fault, latency=latency), experience
 
 
@@ -119,6 +124,7 @@ def proposal_to(row, offer, decisions, tick):
         slate=decisions.slate[row].tolist(),
         attributes=own.tolist(),
         available=None if offer.available is None else offer.available[row].tolist(),
+        beside=None if offer.beside is None else offer.beside[row].tolist(),
         latency=float(decisions.latency[row]),
         failed=bool(decisions.fault[row]),
         tick=tick,

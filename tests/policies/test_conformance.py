@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rehearse.contract import Decisions, Stage
+from rehearse.contract import Decisions, Network, Stage
 from rehearse.policies import load
 from rehearse.registry import entries
 from rehearse.testing import check_policy, made_requests
@@ -17,10 +17,13 @@ STAGE = Stage(
     features=("gc_air", "gc_train", "gc_bus", "gc_car", "hinc"),
     groups=("low", "high"),
     replicas=np.arange(3, dtype=np.int32),
+    people=24,
+    ties=Network(np.arange(73), (np.arange(72) + 1) % 72),
 )
 SETTINGS = {
     "linear-v1": {"weights": {"gc": -0.5, "air": {"1": 0.3, "hinc": 0.2}}},
     "bands-v1": {"feature": "hinc", "cuts": [-1.0, 0.0, 1.0]},
+    "interleaved-v1": {"policy": "popular-v1"},
     "threshold-v1": {"feature": "hinc", "at": 0.5},
 }
 ONE_ITEM = {"bands-v1", "threshold-v1"}

@@ -1,0 +1,149 @@
+"""Items mixed into another model's slates: a start-up phase, exploration, and room for what is new.
+
+In the first ticks people are shown only what is mixed in, in random order. Later so many places of a
+slate, drawn at random, hold it, and the others what the model ranks, in its order: the start-up phase
+and the random interleaving of T-RECS (Lucherini and others, arXiv:2107.08959), with the departure that
+no item stands twice in a slate. What is mixed in is drawn from all that a person can have, or is what
+can be had since this tick (new items, which a model that learns knows nothing of).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from rehearse.columns import Array
+from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Ints, Policy, Requests, Stage
+from rehearse.errors import PolicyLoadError, did_you_mean
+from rehearse.exact import Floats
+from rehearse.policies.baselines import SlateLength
+from rehearse.policies.settings import check_k, checked
+from rehearse.registry import entries
+from rehearse.scenario.base import Strict
+
+NEVER = -1
+
+
+class InterleavedSettings(Strict):
+    """Settings of `interleaved-v1`."""
+
+    policy: str
+    """The registered model whose slates these are."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Its settings."""
+    k: SlateLength = None
+    """Items in a slate."""
+    count: Annotated[int, Field(ge=0, le=1000)] = 1
+    """How many items are mixed into a slate."""
+    of: Literal["any", "newest"] = "any"
+    """Any item that can be had, or only those that can be had since this tick."""
+    startup: Annotated[int, Field(ge=0)] = 0
+    """In so many ticks nothing else is shown."""
+
+
+def build(settings: Mapping[str, Any], stage: Stage) -> Interleaved:
+    """Return the model within; raises PolicyLoadError for one that is not built in."""
+    given = checked(InterleavedSettings, settings, Interleaved.name)
+    known = {n: e for n, e in entries("policies").items() if e.target.startswith("rehearse.policies.")}
+    if given.policy not in known:
+        problem = f"policy.settings.policy: there is no built-in policy {given.policy!r} to mix items into."
+        raise PolicyLoadError(problem, did_you_mean(given.policy, known))
+    inner: Policy = known[given.policy].load()(given.settings, stage)
+    kind = InterleavedLearner if hasattr(inner, "learn") else Interleaved
+    return kind(given, inner, stage)
+
+
+class Interleaved:
+    """A model into whose slates other items are mixed."""
+
+    name = "interleaved-v1"
+    version = "1"
+    foreign = False
+    rationales = ("ranked", "mixed in")
+
+    def __init__(self, given: InterleavedSettings, inner: Policy, stage: Stage) -> None:
+        self._given, self._inner = given, inner
+        self._slate = check_k(given.k, stage)
+        self.coupled = bool(getattr(inner, "coupled", False))
+        self.sees_truth = bool(getattr(inner, "sees_truth", False))
+        self._since = np.full(len(stage.items), NEVER, dtype=np.int32)
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Ask the model, and mix other items into its slates."""
+        fresh = self._fresh(requests)
+        if requests.tick < self._given.startup:
+            slate = np.full((len(requests), self._slate), NOTHING, dtype=np.int32)
+            width = min(fresh.shape[1], self._slate)
+            slate[:, :width] = fresh[:, :width]
+            inner = Decisions.of(slate)
+        else:
+            inner = self._inner.decide(requests)
+            slate = mixed(inner.slate, fresh, requests.uniform("places", self._slate))
+        first = (slate[:, :1] == fresh).any(axis=1) & (slate[:, 0] >= 0)
+        return Decisions.of(
+            slate,
+            score=np.where(first, np.float32(np.nan), inner.score),
+            version=inner.version,
+            rationale=first.astype(np.int8),
+        )
+
+    def _fresh(self, requests: Requests) -> Ints:
+        """Return the items to be mixed in, in random order, padded with -1: (n, c)."""
+        there = self._there(requests)
+        most = self._slate if requests.tick < self._given.startup else self._given.count
+        luck = np.where(there, requests.uniform("mixed", there.shape[1]), 2.0)
+        order = np.argsort(luck, axis=1)[:, :most].astype(np.int32)
+        return np.where(np.take_along_axis(luck, order, axis=1) < 1.0, order, np.int32(NOTHING))
+
+    def _there(self, requests: Requests) -> Flags:
+        shape = (len(requests), len(requests.items))
+        can = np.ones(shape, dtype=np.bool_) if requests.available is None else requests.available
+        self._since[(self._since == NEVER) & can.any(axis=0)] = requests.tick
+        return can & (self._since == requests.tick) if self._given.of == "newest" else can
+
+    def state(self) -> dict[str, Array]:
+        """Return since when each item can be had, and what the model remembers."""
+        inner = self._inner.state() if hasattr(self._inner, "state") else {}
+        return {"since": self._since.copy()} | {f"inner/{name}": a for name, a in inner.items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state` gave."""
+        self._since = np.array(state["since"], dtype=np.int32)
+        if hasattr(self._inner, "restore"):
+            own = {n.removeprefix("inner/"): a for n, a in state.items() if n.startswith("inner/")}
+            self._inner.restore(own)
+
+
+class InterleavedLearner(Interleaved):
+    """The same round a model that learns."""
+
+    def learn(self, feedback: Feedback) -> None:
+        """Tell the model what happened in the tick, whatever was mixed in."""
+        learn = getattr(self._inner, "learn")  # noqa: B009 - a Policy need not learn
+        learn(feedback)
+
+
+def mixed(ranked: Ints, fresh: Ints, luck: Floats) -> Ints:
+    """Return slates (n, k) of ranked items (n, r) with fresh ones (n, c) at places drawn by luck (n, k)."""
+    n, k = luck.shape
+    every = np.arange(n)[:, None]
+    new = np.zeros((n, int(max(ranked.max(initial=0), fresh.max(initial=0))) + 2), dtype=np.bool_)
+    new[every, fresh] = True
+    kept = (ranked >= 0) & ~new[every, ranked]
+    old = np.take_along_axis(ranked, np.argsort(~kept, axis=1, kind="stable"), axis=1)
+    given = np.minimum((fresh >= 0).sum(axis=1), k)
+    long = np.minimum(given + kept.sum(axis=1), k)
+    order = np.argsort(np.where(np.arange(k) < long[:, None], luck, 2.0), axis=1)
+    takes = np.zeros((n, k), dtype=np.bool_)
+    np.put_along_axis(takes, order, np.arange(k) < given[:, None], axis=1)
+    from_fresh = np.minimum(np.cumsum(takes, axis=1) - 1, fresh.shape[1] - 1)
+    from_old = np.minimum(np.cumsum(~takes, axis=1) - 1, old.shape[1] - 1)
+    slate = np.where(
+        takes,
+        np.take_along_axis(fresh, np.maximum(from_fresh, 0), axis=1) if fresh.shape[1] else NOTHING,
+        np.take_along_axis(old, np.maximum(from_old, 0), axis=1),
+    )
+    return np.where(np.arange(k) < long[:, None], slate, NOTHING).astype(np.int32)
