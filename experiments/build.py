@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from rehearse import registry
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows
 from rehearse.compiled import expect
@@ -22,7 +23,6 @@ from rehearse.experiments.society import sample_of_ties
 from rehearse.policies.loading import load
 from rehearse.policies.stack import Stack, stack
 from rehearse.record.recorder import Recorder
-from rehearse.registry import find
 from rehearse.scenario.model import Scenario
 
 Override = Mapping[tuple[int, int, int, int], int]
@@ -100,7 +100,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     world = world_of(scenario, props.data, chance)
     if isinstance(world, Begins):
         world.begin(replicas)
-    make_people: Callable[..., Users] = find("people", scenario.people.model).load()
+    make_people: Callable[..., Users] = registry.load("people", scenario.people.model)
     users = dressed(make_people(scenario.people, world, chance, replicas, props.only), world, scenario)
     give_back()  # what drawing a graph took is several times what it leaves
     stage = Stage(
@@ -149,7 +149,7 @@ def _recorded(scenario: Scenario, column: str) -> bool:
 
 def world_of(scenario: Scenario, data: Path | None, chance: Chance) -> World:
     """Return the scenario's world before its first tick."""
-    factory = find("worlds", scenario.world.name).load()
+    factory = registry.load("worlds", scenario.world.name)
     settings: Mapping[str, Any] = scenario.world.settings
     drift = tuple(change for change in scenario.drift if not change.of_people)
     world: World = factory(settings, data=data, drift=drift, chance=chance)

@@ -64,11 +64,13 @@ def _installed() -> list[str]:
 def inputs(scenario: Scenario, data: Path | None) -> dict[str, str]:
     """Return the SHA-256 of every file that a run reads, by its absolute path."""
     source = scenario.people.source
+    rules = [rule.name for rule in scenario.people.society.rules]
+    code = (scenario.world.name, scenario.people.model, *rules)
     paths = [
         data,
         Path(source.table) if source and source.table != "world" else None,
         *(Path(graph.path) for graph in scenario.people.society.graphs.values() if graph.path),
-        *(Path(rule.name.rpartition(":")[0]) for rule in scenario.people.society.rules if ":" in rule.name),
+        *(Path(name.rpartition(":")[0]) for name in code if ":" in name),
         Path(scenario.policy.name.split(":")[0]),
     ]
     return {str(p.resolve()): file_digest(p) for p in paths if p is not None and p.is_file()}

@@ -1,5 +1,9 @@
 """Names of worlds, people, policies and checks: built-in and plugged in through the same door.
 
+    thing-vN                  a registered name
+    things.py:thing           what stands under a name in a Python file
+    package.module:thing      the same in an installed module
+
 A plug-in declares an entry point in the group `rehearse.worlds`, `rehearse.people`, `rehearse.policies`,
 `rehearse.checks` or `rehearse.rules` (social rules), named `thing-vN`, that points at a factory.
 Nothing is imported before it is used.
@@ -8,12 +12,16 @@ Nothing is imported before it is used.
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
-from rehearse.errors import NotFoundError, did_you_mean
+from rehearse.errors import NotFoundError, UserError, did_you_mean
 
 Kind = Literal["worlds", "people", "policies", "checks", "rules"]
 
@@ -122,3 +130,61 @@ def find(kind: Kind, name: str) -> Entry:
         problem = f"there is no {singular} named {name!r}."
         raise NotFoundError(problem, did_you_mean(name, known))
     return known[name]
+
+
+def load(kind: Kind, ref: str) -> Any:
+    """Return what a reference names: of a registered name its factory, else what stands there.
+
+    Raises NotFoundError where there is no such name or file, UserError where it cannot be imported.
+    """
+    left, colon, attribute = ref.rpartition(":")
+    if not colon:
+        return _registered(kind, ref)
+    path = Path(left)
+    module = _from_file(kind, path) if path.suffix == ".py" else _imported(kind, left)
+    if not hasattr(module, attribute):
+        problem = f"{left} has no {attribute!r}."
+        raise UserError(problem, did_you_mean(attribute, [n for n in vars(module) if not n.startswith("_")]))
+    return getattr(module, attribute)
+
+
+def _registered(kind: Kind, name: str) -> Callable[..., Any]:
+    try:
+        entry = find(kind, name)
+    except NotFoundError as error:
+        hint = f"Or name one of your own: {kind}.py:name."
+        raise NotFoundError(error.problem, f"{error.remedy} {hint}") from None
+    try:
+        return entry.load()
+    except Exception as error:
+        problem = f"the {SINGULAR[kind]} {name!r} ({entry.target}) cannot be imported: {error}."
+        raise UserError(problem, "Reinstall or mend the package that it comes from.") from error
+
+
+def _imported(kind: Kind, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        problem = f"the module {name!r} of a {SINGULAR[kind]} cannot be imported: {found}."
+        raise UserError(problem, f"Install or mend it, or name a file: {kind}.py:name.") from error
+
+
+def _from_file(kind: Kind, path: Path) -> ModuleType:
+    if not path.is_file():
+        problem = f"there is no file {str(path)!r}, which was to hold a {SINGULAR[kind]}."
+        raise NotFoundError(problem, f"Check the path; it is written as {kind}.py:name.")
+    name = f"rehearse_{kind}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        problem = f"{str(path)!r} cannot be imported."
+        raise UserError(problem, "Name a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        found = f"{type(error).__name__}: {error}"
+        problem = f"{str(path)!r}, which holds a {SINGULAR[kind]}, cannot be run: {found}."
+        raise UserError(problem, "Mend the file.") from error
+    return module

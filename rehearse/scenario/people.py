@@ -290,8 +290,8 @@ class People(Strict):
     """Who is served."""
 
     count: Count = 1000
-    model: Name = "crowd-v1"
-    """How people behave: a name of the registry. What another model than crowd-v1 reads, it says itself."""
+    model: str = Field(default="crowd-v1", min_length=1)
+    """How people behave: a registered name, or `people.py:build`. Others than crowd-v1 say what they read."""
     source: Source | None = None
     traits: dict[str, Distribution] = {}
     """Named numbers; the names in `agents.TRAITS` steer behaviour and have defaults.

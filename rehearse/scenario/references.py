@@ -20,6 +20,8 @@ FILES = (
     ("people", "society", "graph", "path"),
     ("people", "society", "layers", EACH, "path"),
     ("people", "society", "rules", EACH, "name"),
+    ("people", "model"),
+    ("world", "name"),
     ("policy", "name"),
 )
 """Where a scenario may name a file; `EACH` stands for every entry."""
@@ -80,7 +82,7 @@ def _parts(parts: list[Any], path: tuple[str, ...]) -> list[tuple[dict[str, Any]
 def _file_in(path: tuple[str, ...], value: object) -> tuple[str, str] | None:
     if not isinstance(value, str) or not value or value == "world":
         return None
-    if path[-1] != "name":
+    if path[-1] not in ("name", "model"):
         return value, ""
     match = _MODEL_FILE.match(value)
     return (match["path"], match["rest"] or "") if match else None
