@@ -33,6 +33,7 @@ from rehearse.agents.goals import Agenda, Goals, places, widen
 from rehearse.agents.laws.conduct import MADE, Conduct
 from rehearse.agents.laws.law import Setting
 from rehearse.agents.lifecycle import Lifecycle
+from rehearse.agents.manners import Manners
 from rehearse.agents.social.circles import Circles
 from rehearse.agents.social.loading import Given
 from rehearse.agents.ties import Ties
@@ -141,6 +142,7 @@ class Crowd:
         known = (*self.traits, *(name for name in self.conduct.told if name not in self.traits))
         self.feature_names = features.feature_names(situation, people.visible, known)
         self._life = Lifecycle(people, self.columns, chance)
+        self._manners = Manners(people.manners, self.columns, self.feature_names, chance)
         self._goals = Goals(self.agenda, self.columns, chance)
         self._goals.begin(np.arange(self.columns.length), 0)
         self._circles = Circles(people.society, ties, layers or {}, chance, len(self.replicas))
@@ -223,9 +225,11 @@ class Crowd:
     def ask(self, turn: Turn, offer: Offer) -> Requests:
         """Say what each person asks, and what the model may see of them."""
         self.conduct.ask(turn)
-        return features.ask(
-            turn, offer, self.columns, items=self.items, names=self.feature_names, visible=self.people.visible
+        visible = self.people.visible
+        asked = features.ask(
+            turn, offer, self.columns, items=self.items, names=self.feature_names, visible=visible
         )
+        return self._manners.says(turn, asked)
 
     def respond(self, turn: Turn, offer: Offer, decisions: Decisions) -> Responses:
         """Choose, count it towards the goal, lose patience, be pleased or not, leave or go on."""
@@ -236,6 +240,7 @@ class Crowd:
         behaviour = self.people.behaviour
         draws = turn.uniform("respond", CHOOSE + self.conduct.draws(behaviour, len(seen.places)))
         position, away = self.conduct.choose(turn, offer, seen, draws[:, CHOOSE:], behaviour)
+        position = self._manners.answers(turn, seen, position)
         taken = position >= 0
         cell = np.maximum(position, 0).astype(np.int64) * len(turn) + np.arange(len(turn))
         utility = np.where(taken, seen.utilities.reshape(-1).take(cell), np.nan)
@@ -310,7 +315,7 @@ class Crowd:
             for kind, rate in enumerate(self.agenda.rate):
                 self._goals.arise("rate", rows, kind, rate, first=tick + 1)
         if self.ties is not None:
-            self._catch_goals(self.ties, tick)
+            self._goals.catch(self.ties, self._among, tick + 1)
         for column, goal, kind in self._circles.woken(self.agenda.names):
             self._goals.arise(f"word/{goal}", np.flatnonzero(self.columns[column]), kind, 1.0, first=tick + 1)
         self.columns["goal_just_met"][:] = NOTHING
@@ -336,8 +341,8 @@ class Crowd:
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
-        """Return what the codes in columns of social rules are called."""
-        return self._circles.words()
+        """Return what the codes in columns of manners and of social rules are called."""
+        return self._manners.words | self._circles.words()
 
     def state(self) -> dict[str, Array]:
         """Return what must be kept to go on later besides the columns: ties that have changed."""
@@ -383,16 +388,6 @@ class Crowd:
             habit = columns.numbers("habit", rows)
             columns["habit"][rows] = moved(habit, comes.astype(np.float64), mind.habit_rate)
         return rows[comes]
-
-    def _catch_goals(self, ties: Ties, tick: int) -> None:
-        """Let goals arise in people some friend of whom met such a goal in this tick."""
-        if not any(likely > 0.0 for likely in self.agenda.contagion):
-            return
-        just_met = self._among.heard(self.columns, ("goal_just_met",))["goal_just_met"]
-        for kind, likely in enumerate(self.agenda.contagion):
-            if likely > 0.0:
-                rows = np.flatnonzero(ties.mean(just_met == kind) > 0.0)
-                self._goals.arise("friend", rows, kind, likely, first=tick + 1)
 
 
 def _meet(people: People) -> bool:

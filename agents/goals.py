@@ -19,7 +19,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rehearse.agents.among import Among
 from rehearse.agents.blocks import raw
+from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import NOTHING, Flags
@@ -122,6 +124,16 @@ class Goals:
         if likely < 1.0 and len(some):
             some = some[self._uniform(f"{why}/{self.agenda.names[kind]}", some, first) < likely]
         self._push(some, kind, first)
+
+    def catch(self, ties: Ties, among: Among, first: int) -> None:
+        """Let goals arise in people some friend of whom met such a goal just now."""
+        if not any(likely > 0.0 for likely in self.agenda.contagion):
+            return
+        just_met = among.heard(self.columns, ("goal_just_met",))["goal_just_met"]
+        for kind, likely in enumerate(self.agenda.contagion):
+            if likely > 0.0:
+                rows = np.flatnonzero(ties.mean(just_met == kind) > 0.0)
+                self.arise("friend", rows, kind, likely, first=first)
 
     def expire(self, rows: Rows, tick: int) -> None:
         """Let people give up the goals whose last tick this is."""

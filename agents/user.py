@@ -189,6 +189,9 @@ class User(mesa.Agent):
     def respond(self, proposal: scalar.Proposal, *, turn: int = 0) -> scalar.Answer:
         """Choose, be pleased or not, lose patience, leave or go on: to the bit what the crowd does."""
         people = self.model.crowd.people
+        if people.manners:
+            problem = "people.manners: a person by himself or herself is always sincere."
+            raise ContractError(problem, "Ask the crowd (`model.step()`), or leave manners out.")
         draws = self._seat(turn).uniform("respond", CHOOSE + len(proposal.slate))[0].tolist()
         person = scalar.Person.of(self.model.people, self.row)
         answer = scalar.respond(person, proposal, people, draws)

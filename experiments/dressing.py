@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from rehearse.agents.drifting import Drifting
+from rehearse.agents.manners import COLUMN
 from rehearse.agents.observed import Observed
 from rehearse.agents.population import segment_names
 from rehearse.agents.wrapped import Wrapped
 from rehearse.contract import Users, World
+from rehearse.errors import ScenarioError
 from rehearse.scenario.model import Scenario
 
 Dress = (Drifting, Observed)
@@ -17,6 +19,9 @@ def dressed(users: Users, world: World, scenario: Scenario, since: int = 0) -> U
 
     Raises ScenarioError where it names what people do not have.
     """
+    if scenario.people.manners and COLUMN not in users.columns:
+        problem = f"people.manners: the people {scenario.people.model!r} all do as they feel."
+        raise ScenarioError(problem, "Leave it out, or let people be crowd-v1.")
     drifts = [drift for drift in scenario.drift if drift.of_people]
     if drifts:
         users = Drifting(users, drifts, world.attributes, segment_names(scenario.people), since)

@@ -299,7 +299,12 @@ def marks(
 
 def scheduled(scenario: Scenario) -> dict[str, Sequence[Timed]]:
     """Return what a scenario schedules besides drift, by kind."""
-    return {"latency": scenario.latency, "fault": scenario.faults, "observation": scenario.observation}
+    return {
+        "latency": scenario.latency,
+        "fault": scenario.faults,
+        "observation": scenario.observation,
+        "manner": scenario.people.manners,
+    }
 
 
 def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:

@@ -34,10 +34,14 @@ class Readable(Protocol):
         ...
 
 
-class Part(NamedTuple):
-    """Some of the people: a group or a segment."""
+Kind = Literal["group", "segment", "manner"]
+"""By what the people are told apart: columns of users that hold words."""
 
-    kind: Literal["group", "segment"]
+
+class Part(NamedTuple):
+    """Some of the people: a group, a segment, or those with a manner."""
+
+    kind: Kind
     name: str
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from rehearse.experiments.intervals import (
 from rehearse.experiments.metrics.base import (
     Floats,
     Gap,
+    Kind,
     Lives,
     Metric,
     Part,
@@ -107,8 +108,14 @@ class Measures:
         """Return whether people arrive or leave during the run."""
         return "ticks_here" in self.record.query("SELECT * FROM users LIMIT 0")
 
-    def names(self, kind: Literal["group", "segment"]) -> tuple[str, ...]:
-        """Return the groups (or segments) that have people, groups in the manifest's order."""
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Return by what the people of this record may be told apart."""
+        told = self.record.query("SELECT * FROM users LIMIT 0")
+        return tuple(kind for kind in get_args(Kind) if kind in told)
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """Return the groups (segments, manners) that have people, groups in the manifest's order."""
         found = self.record.query(f'SELECT DISTINCT "{kind}" AS name FROM users ORDER BY name')
         present = [str(name) for name in found["name"].tolist()]
         order = list(self.record.manifest.get("groups", ())) if kind == "group" else []
@@ -195,14 +202,14 @@ class Measures:
             return self.record.query(f'{everybody} SELECT * FROM everybody ORDER BY replica, "user"')
         cells = ", ".join(_cell(i) for i, _ in self._ratios.values())
         return self.record.query(
-            f'{everybody} SELECT replica, "group", segment, {cells} FROM everybody GROUP BY ALL ORDER BY ALL'
+            f"{everybody} SELECT replica, {self._parts}, {cells} FROM everybody GROUP BY ALL ORDER BY ALL"
         )
 
     @cached_property
     def _by_person(self) -> Columns:
         """Return the sums of each person of a sample, over the replicas, by group and segment."""
         cells = ", ".join(_cell(i) for i, _ in self._ratios.values())
-        summed = f'SELECT "user", "group", segment, {cells} FROM everybody GROUP BY ALL ORDER BY ALL'
+        summed = f'SELECT "user", {self._parts}, {cells} FROM everybody GROUP BY ALL ORDER BY ALL'
         return self.record.query(f"{self._everybody} {summed}")
 
     @cached_property
@@ -214,13 +221,18 @@ class Measures:
         summed = "".join(
             _sums(i, *r.sums(of_sessions=of_sessions)) for i, r in ratios if isinstance(r, Ratio)
         )
+        codes = ", ".join(self._code(kind) for kind in self.kinds)
         filled = ", ".join(_filled(i, r, there) for i, r in ratios)
         return f"""WITH person AS (
           SELECT t.replica, t."user"{summed} FROM {self.scope.view} t GROUP BY ALL),
-        everybody AS (SELECT u.replica, u."user", {self._code("group")}, {self._code("segment")}, {filled}
+        everybody AS (SELECT u.replica, u."user", {codes}, {filled}
           FROM {self._people} u LEFT JOIN person p ON p.replica = u.replica AND p."user" = u."user")"""
 
-    def _code(self, kind: Literal["group", "segment"]) -> str:
+    @property
+    def _parts(self) -> str:
+        return ", ".join(f'"{kind}"' for kind in self.kinds)
+
+    def _code(self, kind: Kind) -> str:
         listed = ", ".join(quoted(name) for name in self.names(kind))
         return f'list_position([{listed}], u."{kind}") - 1 AS "{kind}"'
 

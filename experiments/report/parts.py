@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 from rehearse.experiments.intervals import Interval
 from rehearse.experiments.metrics import METRICS, Measures, Part
-from rehearse.experiments.report.facts import CONFIDENCE, MAX_GROUPS, Row, rows
+from rehearse.experiments.metrics.base import Kind
+from rehearse.experiments.report.facts import CONFIDENCE, MAX_GROUPS, Row, columns_of, rows
 
 if TYPE_CHECKING:
     from rehearse.record.reading import RunRecord
 
-Kind = Literal["group", "segment"]
-
-KINDS: tuple[Kind, ...] = ("group", "segment")
+KINDS: tuple[Kind, ...] = ("group", "segment", "manner")
 EVERYBODY = "everybody"
 BINS = 40
 MAX_TURNS = 20
@@ -59,7 +58,7 @@ class Bins:
 class Line:
     """Some of the people, and how it went for them."""
 
-    kind: Literal["all", "group", "segment"]
+    kind: Literal["all"] | Kind
     name: str
     people: int
     found: dict[str, Interval]
@@ -67,10 +66,11 @@ class Line:
 
 
 def kinds(record: RunRecord) -> list[Kind]:
-    """Return by what the people are told apart here: `group`, `segment`, both or neither."""
-    counted = 'SELECT count(DISTINCT "group") AS "group", count(DISTINCT segment) AS segment FROM users'
-    found = rows(record.query(counted))[0]
-    return [kind for kind in KINDS if int(found[kind]) > 1]
+    """Return by what the people are told apart here: all, some or none of `KINDS`."""
+    there = [kind for kind in KINDS if kind in columns_of(record, "users")]
+    counted = ", ".join(f'count(DISTINCT "{kind}") AS "{kind}"' for kind in there)
+    found = rows(record.query(f"SELECT {counted} FROM users"))[0]
+    return [kind for kind in there if int(found[kind]) > 1]
 
 
 def names(record: RunRecord, kind: Kind) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearse.experiments.intervals import Interval
 from rehearse.experiments.metrics import METRICS
-from rehearse.experiments.metrics.base import Scale
+from rehearse.experiments.metrics.base import Kind, Scale
 from rehearse.experiments.report import (
     charts,
     emergence,
@@ -37,6 +37,7 @@ KINDS = {
     "fault": "faults",
     "latency": "latency",
     "observation": "noise",
+    "manner": "how some people act",
     "learn": "the model learned",
     "alarm": "alarm",
 }
@@ -193,6 +194,7 @@ def _periods(record: RunRecord) -> list[Row]:
             ("another latency", scenario.latency),
             ("injected faults", scenario.faults),
             ("noise", scenario.observation),
+            ("odd people", scenario.people.manners),
         )
         for spec in specs
         if 0 < spec.start < scenario.time.ticks and spec.until is not None
@@ -270,7 +272,7 @@ def _bare(value: float, scale: Scale) -> str:
     return words.fixed(100.0 * value, 1) if scale == "share" else words.fixed(value)
 
 
-def _part_charts(record: RunRecord, kind: parts.Kind, figures: Figures) -> Section:
+def _part_charts(record: RunRecord, kind: Kind, figures: Figures) -> Section:
     names = parts.names(record, kind)
     order = [EVERYBODY, *names] if len(names) > 1 else [EVERYBODY]
     ended = [row for row in parts.ends(record, kind) if row["part"] in order]
@@ -284,7 +286,7 @@ def _part_charts(record: RunRecord, kind: parts.Kind, figures: Figures) -> Secti
 
 
 def _spread(
-    record: RunRecord, kind: parts.Kind, measure: parts.Spread, order: Sequence[str], figures: Figures
+    record: RunRecord, kind: Kind, measure: parts.Spread, order: Sequence[str], figures: Figures
 ) -> Section:
     title, note = SPREADS[measure]
     bins = parts.bins_for(record, measure)
@@ -303,7 +305,7 @@ def _answers(record: RunRecord, items: Sequence[tuple[int, str]], figures: Figur
     return {"panels": panels, "misses": _misses(record, kinds, figures)}
 
 
-def _misses(record: RunRecord, kinds: Sequence[parts.Kind], figures: Figures) -> Section | None:
+def _misses(record: RunRecord, kinds: Sequence[Kind], figures: Figures) -> Section | None:
     bounds = parts.bands(record)
     if bounds is None:
         return None
@@ -329,7 +331,7 @@ def _misses(record: RunRecord, kinds: Sequence[parts.Kind], figures: Figures) ->
 
 
 def _matrices(
-    record: RunRecord, items: Sequence[tuple[int, str]], kind: parts.Kind, figures: Figures, *, overall: bool
+    record: RunRecord, items: Sequence[tuple[int, str]], kind: Kind, figures: Figures, *, overall: bool
 ) -> list[Section]:
     found = facts.confusion(record, [item for item, _ in items], kind)
     names = parts.names(record, kind)

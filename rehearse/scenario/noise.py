@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rehearse.scenario.base import Positive, Share, Timed
+from rehearse.scenario.base import Name, Positive, Share, Strict, Timed
 
 DESCRIBED_BY = {
     "missing": frozenset({"value", "indicator"}),
@@ -58,4 +58,33 @@ class Observation(Timed):
             if not given and name in own and name in {"age", "step", "sd"}:
                 problem = f"noise of kind {self.kind} needs {name}"
                 raise ValueError(problem)
+        return self
+
+
+class Shift(Strict):
+    """What people make of a number when they tell it: the true one · times + add."""
+
+    add: float = 0.0
+    times: float = 1.0
+
+
+class Manner(Timed):
+    """Some of the people who do not do as they feel: careless, out to mislead, or no people at all."""
+
+    name: Name
+    share: Share
+    """Of the people; who they are is drawn once, and nobody has two manners."""
+    answers: Literal["sincerely", "at_random", "contrarily", "always"] = "sincerely"
+    """What they take: what they like; anything or nothing, all as likely; whatever they like least, taking
+    nothing included; always the first that can be had, as bots do."""
+    says: dict[str, Shift] = {}
+    """How the model sees their features: what they tell of themselves in their own favour."""
+    rate: Share = 1.0
+    """The chance, turn by turn, that they act so; else they are like anybody."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.answers == "sincerely" and not self.says:
+            problem = f"{self.name!r} answer sincerely and say nothing untrue: they are like anybody"
+            raise ValueError(problem)
         return self

@@ -11,7 +11,11 @@ from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, St
 from rehearse.scenario.emergence import ALONG_TIES
 from rehearse.scenario.laws import Laws
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
+from rehearse.scenario.noise import Manner
 from rehearse.scenario.society import Society
+
+SINCERE = "sincere"
+"""The manner of people who do as they feel."""
 
 
 class Normal(Strict):
@@ -322,6 +326,8 @@ class People(Strict):
     """None: nobody leaves."""
     returns: Returns | None = None
     """None: who left stays away."""
+    manners: tuple[Manner, ...] = Field(default=(), max_length=100)
+    """Those who do not do as they feel; all others are `sincere`."""
 
     @model_validator(mode="after")
     def _ties_are_there_to_measure(self) -> Self:
@@ -337,10 +343,16 @@ class People(Strict):
         if whole > 1.0 + 1e-9:
             problem = f"the shares of the segments add up to {whole:g}, more than 1"
             raise ValueError(problem)
-        names = ["base", *(s.name for s in self.segments)]
-        if len(set(names)) < len(names):
-            problem = f"the segments {names[1:]} must have different names, none of them 'base'"
+        _named_apart("segments", ["base", *(s.name for s in self.segments)])
+        return self
+
+    @model_validator(mode="after")
+    def _manners_fit(self) -> Self:
+        whole = sum(c.share for c in self.manners)
+        if whole > 1.0 + 1e-9:
+            problem = f"the shares of manners add up to {whole:g}, more than 1"
             raise ValueError(problem)
+        _named_apart("manners", [SINCERE, *(c.name for c in self.manners)])
         return self
 
     @model_validator(mode="after")
@@ -349,3 +361,9 @@ class People(Strict):
             problem = "friends decide who comes or goes, and society.graph.kind is none: nobody has friends"
             raise ValueError(problem)
         return self
+
+
+def _named_apart(what: str, names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        problem = f"the {what} {names[1:]} must have different names, none of them {names[0]!r}"
+        raise ValueError(problem)

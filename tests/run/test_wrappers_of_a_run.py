@@ -29,7 +29,15 @@ NOISE = [
 ]
 # A model that reads what it is shown: a learner of travel looks at no feature.
 READER = {"policy": {"name": "linear-v1", "settings": {"weights": {"gc": -0.02, "ttme": -0.1}}}}
-WRAPPERS = {"drift": {"drift": DRIFT}, "observation": {"observation": NOISE} | READER}
+MANNERS = [
+    {"name": "careless", "share": 0.3, "answers": "at_random", "rate": 0.5},
+    {"name": "hostile", "share": 0.2, "answers": "contrarily", "says": {"hinc": {"times": 2.0}}, "until": 6},
+]
+WRAPPERS = {
+    "drift": {"drift": DRIFT},
+    "observation": {"observation": NOISE} | READER,
+    "manners": {"people.manners": MANNERS},
+}
 """What a scenario may put round a rehearsal, by name."""
 
 
