@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from rehearse.experiments.shards import Spread
 from rehearse.scenario.load import load as load_scenario
 from rehearse.scenario.model import Scenario
 
+Given = str | Path | Mapping[str, Any] | Scenario
+"""A name of the catalogue, a YAML file, a dict of what such a file holds, or a scenario."""
+
 if TYPE_CHECKING:
     from rehearse.agents.model import Rehearsal
     from rehearse.agents.user import User
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    scenario: str | Path | Scenario,
+    scenario: Given,
     *,
     users: int | None = None,
     ticks: int | None = None,
@@ -29,7 +33,7 @@ def load(
     replicas: int | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Scenario:
-    """Return a scenario from the catalogue or a file, with some of it changed.
+    """Return a scenario from the catalogue, a file or a dict, with some of it changed.
 
     `settings` maps dotted paths to values, as `--set` does: `{"people.behaviour.outside": 0.5}`.
     """
@@ -39,7 +43,7 @@ def load(
 
 
 def run(
-    scenario: str | Path | Scenario,
+    scenario: Given,
     *,
     policy: object | None = None,
     data: str | Path | None = None,
@@ -78,7 +82,7 @@ def run(
 
 
 def model(
-    scenario: str | Path | Scenario,
+    scenario: Given,
     *,
     policy: object | None = None,
     data: str | Path | None = None,

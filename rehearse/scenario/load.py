@@ -1,15 +1,17 @@
-"""From a name or a file to a checked Scenario, and back to text.
+"""From a name, a file or plain data to a checked Scenario, and back to text.
 
-A scenario is found by its name in the catalogue (`travel`, `travel@1`) or by the path of a YAML file. It
-may extend another; files that it names (tables, edge lists, models) lie in its own folder or below.
+A scenario is found by its name in the catalogue (`travel`, `travel@1`) or by the path of a YAML file, or
+is given as a dict of what such a file holds. It may extend another; files that a file names (tables, edge
+lists, models) lie in its own folder or below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from rehearse.errors import NotFoundError, ScenarioError, did_you_mean
 from rehearse.scenario.document import MAX_BYTES, Node, Place, node_of, parse, parse_value
@@ -37,7 +39,7 @@ class Listed:
 
 
 def load(
-    ref: str | Path,
+    ref: str | Path | Mapping[str, Any],
     *,
     sets: Sequence[str] = (),
     users: int | str | None = None,
@@ -45,12 +47,13 @@ def load(
     seed: int | str | None = None,
     replicas: int | str | None = None,
 ) -> Scenario:
-    """Return the scenario of a catalogue name or file, with edits (`key=value`) and then options applied.
+    """Return the scenario of a catalogue name, file or dict, with edits (`key=value`), then options, applied.
 
-    A number may be given as text, as it was typed. Raises NotFoundError where there is no such scenario,
-    and ScenarioError where it cannot be used.
+    Files that a dict names are counted from the present folder. A number may be given as text, as it was
+    typed. Raises NotFoundError where there is no such scenario, and ScenarioError where it cannot be used.
     """
-    tree = edited(_layered(_find(ref), ()), sets)
+    tree = _given(ref) if isinstance(ref, Mapping) else _layered(_find(ref), ())
+    tree = edited(tree, sets)
     for (path, option), value in zip(OPTIONS.items(), (users, ticks, seed, replicas), strict=True):
         if value is not None:
             tree = put(tree, path.split("."), parse_value(str(value), f"{option} {value}"))
@@ -114,18 +117,26 @@ def _layered(path: Path, above: tuple[Path, ...]) -> Node:
         problem = f"{tree.place}: a scenario is a map of keys and values, found {_kind(tree)}."
         raise ScenarioError(problem, "Begin with `name:`, as `rehearse show travel --resolved` does.")
     own = with_files(tree, path.parent, confined=True)
+    return _extending(own, path.parent, (*above, here))
+
+
+def _given(data: Mapping[str, Any]) -> Node:
+    return _extending(node_of(dict(data), Place("")), Path.cwd(), ())
+
+
+def _extending(own: Node, folder: Path, above: tuple[Path, ...]) -> Node:
     base = own.child("extends")
-    below = NOWHERE if base is None else _layered(_base(base, path), (*above, here))
+    below = NOWHERE if base is None else _layered(_base(base, folder), above)
     return merged(below, own.without("extends"))
 
 
-def _base(node: Node, path: Path) -> Path:
+def _base(node: Node, folder: Path) -> Path:
     ref = node.value
     if not isinstance(ref, str):
         problem = f"{node.place}: extends names a scenario, found {node.plain()!r}."
         raise ScenarioError(problem, "Write a catalogue name, or the path of a YAML file from here.")
     try:
-        return _find(path.parent / ref if Path(ref).suffix in SUFFIXES else ref)
+        return _find(folder / ref if Path(ref).suffix in SUFFIXES else ref)
     except NotFoundError as error:
         problem = f"{node.place}: extends: {error.problem}"
         raise ScenarioError(problem, error.remedy) from None

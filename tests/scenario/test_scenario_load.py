@@ -306,3 +306,18 @@ def test_an_unreadable_file_is_told(base):
     """A file without permission is the user's business, not a crash."""
     base.chmod(0)
     assert "could not be read" in message(base)
+
+
+def test_a_scenario_can_be_given_as_a_dict(tmp_path):
+    """What a file holds can be given in Python: it extends, is checked and told of by path, as a file is."""
+    given = {"extends": "travel", "name": "mine", "people": {"behaviour": {"outside": 0.5}}}
+    found = load(given)
+    assert found.name == "mine"
+    assert found.people.behaviour.outside == 0.5
+    assert found.people.goals == load("travel").people.goals
+    (tmp_path / "mine.yaml").write_text(
+        "extends: travel\nname: mine\npeople: {behaviour: {outside: 0.5}}\n", encoding="utf-8"
+    )
+    assert load(tmp_path / "mine.yaml") == found
+    with pytest.raises(ScenarioError, match=r"people\.behaviour\.outsied"):
+        load({"extends": "travel", "people": {"behaviour": {"outsied": 0.5}}})
