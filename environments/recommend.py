@@ -40,6 +40,7 @@ from rehearse.contract import NOTHING, Decisions, Flags, Offer, Outcomes, Respon
 from rehearse.environments import consequences, ratings, travel
 from rehearse.environments.consequences import Experience, Harm, Taken
 from rehearse.environments.drift import Levers, Schedule
+from rehearse.environments.engagement import Engagement, engaged
 from rehearse.environments.items import (
     Attribute,
     Catalogue,
@@ -75,6 +76,8 @@ class Settings(Strict):
     experience: Experience = Experience()
     reward: float | dict[str, float] = 1.0
     """For each item taken; or by item, 0 for those left out."""
+    engagement: Engagement | None = None
+    """What the reward of an item is multiplied by; None: 1."""
     cost: str | None = None
     harm: Harm | None = None
     tolerance: NotNegative = 0.0
@@ -105,7 +108,7 @@ class Recommend:
 
     name = "recommend-v1"
     coupled = False
-    may_change = ("experience", "reward", "cost", "harm", "tolerance")
+    may_change = ("experience", "reward", "engagement", "cost", "harm", "tolerance")
     """Settings that may differ from some tick on, where a run forks off; the others make the items."""
 
     def __init__(
@@ -113,7 +116,7 @@ class Recommend:
     ) -> None:
         """Resolve every name that the settings mention."""
         self.items, self.attributes = catalogue.items, catalogue.attributes
-        self.needs = catalogue.needs
+        self.needs = (*catalogue.needs, *_told_by_people(settings.engagement))
         self._settings, self._catalogue, self._table = settings, catalogue, table
         self._schedule = Schedule(drift, self.items, self.attributes)
         self._shown = [self._attribute(name, "features") for name in settings.features]
@@ -123,6 +126,7 @@ class Recommend:
         per = None if settings.harm is None else settings.harm.per
         self._per = self._attribute_or_none(per, "harm.per")
         self._usual, self._felt_as = self._delays(settings.experience.delay)
+        self._engages = self._engaging(settings.engagement)
         self._tick = BEFORE
         self._enter(BEFORE)
 
@@ -166,7 +170,7 @@ class Recommend:
         late, felt = self._turned_out(taken, tastes.take(took, axis=0))
         n = len(turn)
         return Outcomes(
-            reward=_placed(self._reward.take(item), took, n, 0.0),
+            reward=_placed(self._gain(taken, people, offer.take(took)), took, n, 0.0),
             experience=_placed(felt, took, n, np.nan),
             ideal=scores.ideal,
             regret=regret.astype(np.float32),
@@ -218,6 +222,13 @@ class Recommend:
         surprise = weight * (self._usual.take(taken.item) - late)
         return late, consequences.experience(law, taken, surprise)
 
+    def _gain(self, taken: Taken, people: Columns, offer: Offer) -> Floats:
+        reward, law = self._reward.take(taken.item), self._settings.engagement
+        if law is None:
+            return reward
+        attribute = offer.of(taken.item[:, None])[:, 0, self._engages]
+        return np.asarray(reward * engaged(law, taken.turn, people, attribute))
+
     def _costs(self, offer: Offer, took: Array, item: Array, n: int) -> Singles | None:
         if self._cost is None:
             return None
@@ -242,6 +253,11 @@ class Recommend:
     def _attribute_or_none(self, name: str | None, path: str) -> int | None:
         return None if name is None else self._attribute(name, path)
 
+    def _engaging(self, law: Engagement | None) -> int:
+        if law is None or law.lognormal is None:
+            return 0
+        return self._attribute(law.lognormal.of, "engagement.lognormal.of")
+
     def _rewards(self, reward: float | dict[str, float]) -> Floats:
         if isinstance(reward, dict):
             return spread_over(reward, self.items, "world.settings.reward")
@@ -252,6 +268,10 @@ class Recommend:
             return np.zeros(len(self.items)), NOTHING
         means = spread_over(law.mean_minutes, self.items, "world.settings.experience.delay.mean_minutes")
         return means, self._attribute(law.felt_as, "experience.delay.felt_as")
+
+
+def _told_by_people(law: Engagement | None) -> tuple[str, ...]:
+    return () if law is None or law.column is None else (law.column,)
 
 
 def _placed(values: Array, rows: Array, n: int, elsewhere: float) -> Singles:

@@ -179,9 +179,10 @@ def _first(record: Readable, kind: str, part: Part | None = None) -> Columns:
           ("user" * 2654435761 + replica * 40503) % 4294967296, "user") - 1 AS place
           FROM (SELECT DISTINCT replica, "user" FROM {turns_of(part)} WHERE action >= 0)
           QUALIFY place < {SAMPLED})
-        SELECT replica, place, kind, min(tick) AS tick FROM (
-          SELECT t.replica, place, tick, {kind} AS kind FROM turns t
-          JOIN sampled ON t.replica = sampled.replica AND t."user" = sampled."user")
+        SELECT t.replica, place, kind, min(tick) AS tick
+        -- Unnested before the join: DuckDB 2.0.0 breaks off where it unnests what a join brought.
+        FROM (SELECT replica, "user", tick, {kind} AS kind FROM turns) t
+        JOIN sampled ON t.replica = sampled.replica AND t."user" = sampled."user"
         WHERE kind >= 0 GROUP BY ALL ORDER BY ALL"""
     )
 
