@@ -28,6 +28,8 @@ def taken_by(law: written.Seconds, turn: int, taken: Flags) -> Floats:
 class Seconds(Law):
     """People's own clock."""
 
+    told = ("seconds",)
+
     def __init__(self, law: written.Seconds, setting: Setting) -> None:
         """Keep the seconds of the session in a column."""
         self._law, self._people = law, setting.columns

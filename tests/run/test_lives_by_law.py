@@ -20,7 +20,7 @@ NAMES = [
 
 def small(name: str) -> Scenario:
     """Return a scenario of the catalogue with few people."""
-    return load(name, users=40, ticks=3, replicas=2, settings={"time.max_turns": 40})
+    return load(name, users=24, ticks=2, replicas=2, settings={"time.max_turns": 25})
 
 
 def lived(scenario: Scenario, props: Props | None = None, *, broken_off: int | None = None) -> Columns:
@@ -56,7 +56,7 @@ def test_laws_keep_the_promise(name: str) -> None:
     assert_same(lived(scenario, Props(block=7)), whole)
     assert_same(lived(scenario, broken_off=1), whole)
     if scenario.policy.name != "epsilon-v1":  # people who teach one learner are no strangers
-        some = np.arange(0, 40, 3)
+        some = np.arange(0, 24, 3)
         alone = lived(scenario, Props(only=some))
         assert_same(alone, whole.take(np.flatnonzero(np.isin(whole["user"], some))))
 
@@ -79,7 +79,7 @@ def test_nobody_acts_after_leaving(name: str) -> None:
 
 def named(name: str, **settings: Any) -> Columns:
     """Return the turns of a small scenario with settings changed."""
-    return lived(load(small(name), settings=settings))
+    return lived(load(small(name), users=60, settings=settings))
 
 
 def test_budgets_are_never_negative_and_watching_uses_them_up() -> None:
@@ -97,7 +97,7 @@ def test_a_budget_that_does_not_refill_is_all_there_ever_is() -> None:
     settings = {"people.traits.budget": 10, "people.laws.leaving.budget.refills": False}
     turns = named("long-term-satisfaction", **settings)
     assert turns["tick"].max() == 0
-    assert np.unique(turns["user"], return_counts=True)[1].tolist() == [20] * 40  # 10 turns, 2 societies
+    assert np.unique(turns["user"], return_counts=True)[1].tolist() == [20] * 60  # 10 turns, 2 societies
 
 
 def test_interests_stay_within_bounds_and_grow_for_what_is_liked() -> None:
@@ -123,7 +123,7 @@ def test_people_look_around_in_their_own_state_alone() -> None:
 
 
 def test_the_clock_of_searchers_is_their_own() -> None:
-    """The first result takes query, page and snippet; what is taken takes a document more; time runs out."""
+    """The first result takes query, page and snippet; what is taken takes a document more."""
     turns = named("search")
     first = turns["turn"] == 0
     taken = turns["choice"] >= 0
