@@ -10,8 +10,10 @@ from rehearse.contract import (
     Codes,
     Decisions,
     Drifts,
+    Meets,
     Offer,
     Outcomes,
+    Policy,
     Remembers,
     Requests,
     Responses,
@@ -88,6 +90,11 @@ class Wrapped:
     def drift(self, tick: int) -> list[str]:
         """Say what is scheduled to change in people with this tick."""
         return self.inner.drift(tick) if isinstance(self.inner, Drifts) else []
+
+    def meets(self, policy: Policy) -> None:
+        """Hear which model is in service."""
+        if isinstance(self.inner, Meets):
+            self.inner.meets(policy)
 
     def state(self) -> dict[str, Array]:
         """Return what must be kept besides the columns."""

@@ -6,12 +6,13 @@ from rehearse.agents.drifting import Drifting
 from rehearse.agents.manners import COLUMN
 from rehearse.agents.observed import Observed
 from rehearse.agents.population import segment_names
+from rehearse.agents.strategic import Strategic
 from rehearse.agents.wrapped import Wrapped
 from rehearse.contract import Users, World
 from rehearse.errors import ScenarioError
 from rehearse.scenario.model import Scenario
 
-Dress = (Drifting, Observed)
+Dress = (Strategic, Drifting, Observed)
 
 
 def dressed(users: Users, world: World, scenario: Scenario, since: int = 0) -> Users:
@@ -22,6 +23,8 @@ def dressed(users: Users, world: World, scenario: Scenario, since: int = 0) -> U
     if scenario.people.manners and COLUMN not in users.columns:
         problem = f"people.manners: the people {scenario.people.model!r} all do as they feel."
         raise ScenarioError(problem, "Leave it out, or let people be crowd-v1.")
+    if scenario.people.strategy is not None:
+        users = Strategic(users, scenario.people.strategy)
     drifts = [drift for drift in scenario.drift if drift.of_people]
     if drifts:
         users = Drifting(users, drifts, world.attributes, segment_names(scenario.people), since)
@@ -39,4 +42,5 @@ def exchanged(users: Users, fresh: Users) -> Users:
 def same_dress(one: Scenario, other: Scenario) -> bool:
     """Tell whether two scenarios put the same round their people."""
     drifts = [[drift for drift in scenario.drift if drift.of_people] for scenario in (one, other)]
-    return drifts[0] == drifts[1] and one.observation == other.observation
+    strategies = one.people.strategy, other.people.strategy
+    return drifts[0] == drifts[1] and strategies[0] == strategies[1] and one.observation == other.observation

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rehearse.columns import Array, Rows, everywhere
-from rehearse.contract import Decisions, Feedback, Requests, Stage
+from rehearse.contract import Decisions, Feedback, Publishes, Requests, Stage
 from rehearse.errors import ContractError, PolicyLoadError, UserError
 from rehearse.policies.complaints import Complaints
 from rehearse.policies.function import FunctionPolicy, PersonPolicy, adapt
@@ -28,7 +28,7 @@ class ObjectPolicy:
     reads = True
 
     def __init__(self, thing: Any, name: str, version: str) -> None:
-        self._inner = _asked(thing, name, version)
+        self._thing, self._inner = thing, _asked(thing, name, version)
         self.name, self.version = self._inner.name, self._inner.version
         self.complaints = self._inner.complaints
         self.one_by_one = isinstance(self._inner, PersonPolicy)
@@ -38,6 +38,10 @@ class ObjectPolicy:
     def decide(self, requests: Requests) -> Decisions:
         """Let the object answer."""
         return self._inner.decide(requests)
+
+    def published(self) -> Mapping[str, Array]:
+        """Return what the object publishes; nothing if it tells nothing."""
+        return self._thing.published() if isinstance(self._thing, Publishes) else {}
 
 
 class LearningPolicy:
@@ -82,6 +86,12 @@ class LearningPolicy:
         for thing, start, stop in zip(self._things.values(), starts, stops, strict=True):
             thing.learn(_part(feedback, order[start:stop]))
         self._learned = min(self._learned + 1, LAST_VERSION)
+
+    def published(self) -> Mapping[str, Array]:
+        """Return what the copies publish, a row a society; each tells of one society."""
+        told = [thing.published() for thing in self._things.values() if isinstance(thing, Publishes)]
+        names = told[0] if told else {}
+        return {name: np.stack([np.asarray(each[name], dtype=np.float64) for each in told]) for name in names}
 
     def state(self) -> dict[str, Array]:
         """Return the arrays of every copy, and how often they learned; ContractError for other things."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearse.columns import Array
-from rehearse.contract import Decisions, Feedback, Policy, Requests, Stage
+from rehearse.contract import Decisions, Feedback, Policy, Publishes, Requests, Stage
 from rehearse.policies.asked import Asked
 from rehearse.policies.conditions import Deadline, Decider, Faulty, Guarded, Key, Override, Slow
 from rehearse.scenario.model import Scenario
@@ -31,6 +31,11 @@ class Stack:
     def decide(self, requests: Requests) -> Decisions:
         """Answer each request."""
         return self._top.decide(requests)
+
+    def published(self) -> Mapping[str, Array]:
+        """Return what the public knows of the model; nothing of one that tells nothing."""
+        inner = self.asked.policy
+        return inner.published() if isinstance(inner, Publishes) else {}
 
     def state(self) -> dict[str, Array]:
         """Return what the model remembers, as arrays."""

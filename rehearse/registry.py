@@ -88,6 +88,9 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry(
             "interleaved-v1", "rehearse.policies.interleaving:build", "another model, other items mixed in"
         ),
+        Entry(
+            "logistic-v1", "rehearse.policies.logistic:Logistic", "logistic regression, trained every tick"
+        ),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
         Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),
     ),

@@ -15,7 +15,18 @@ belongs to the same person; an answer for a row may depend on that row and the m
 """
 
 from rehearse.contract.codes import NOTHING, Code, Codes, End, Fault, Flags, Intent, Ints, Singles
-from rehearse.contract.roles import Begins, Drifts, Learner, Policy, Remembers, Users, Watcher, World
+from rehearse.contract.roles import (
+    Begins,
+    Drifts,
+    Learner,
+    Meets,
+    Policy,
+    Publishes,
+    Remembers,
+    Users,
+    Watcher,
+    World,
+)
 from rehearse.contract.values import (
     Decisions,
     Exchange,
@@ -44,10 +55,12 @@ __all__ = [
     "Intent",
     "Ints",
     "Learner",
+    "Meets",
     "Network",
     "Offer",
     "Outcomes",
     "Policy",
+    "Publishes",
     "Remembers",
     "Requests",
     "Responses",

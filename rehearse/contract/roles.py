@@ -140,7 +140,8 @@ class Policy(Protocol):
     Optional, found by name: `learn(feedback)` between ticks, with `state()` and `restore(arrays)`
     so that a run resumes; `coupled = True` where answers depend on earlier ones in the same tick;
     `sees_truth = True` for oracles; `rationales`, the words for `Decisions.rationale`;
-    `foreign = True` for code that Rehearse does not vouch for: it gets tiles of one fixed shape.
+    `foreign = True` for code that Rehearse does not vouch for: it gets tiles of one fixed shape;
+    `published()`, what the public knows of it (`Publishes`).
     """
 
     name: str
@@ -161,6 +162,29 @@ class Remembers(Protocol):
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
+        ...
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """A policy of which the public knows something, which people may answer to (`people.strategy`)."""
+
+    def published(self) -> Mapping[str, Array]:
+        """Return what is known of the model in service, by name; what is not told is not known.
+
+        `weight.FEATURE`: how much a unit of a feature (`Requests.names`) adds to the score by which it
+        says yes, one number or shape (replicas,); `threshold.FEATURE`: the value from which it says
+        yes, one number or shape (replicas,) or (replicas, groups). Replicas ascend, as in `Stage.replicas`.
+        """
+        ...
+
+
+@runtime_checkable
+class Meets(Protocol):
+    """People who know something of the model that decides about them."""
+
+    def meets(self, policy: Policy) -> None:
+        """Hear which model is in service from now on."""
         ...
 
 

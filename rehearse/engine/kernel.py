@@ -23,6 +23,7 @@ from rehearse.contract import (
     End,
     Exchange,
     Learner,
+    Meets,
     Offer,
     Outcomes,
     Policy,
@@ -91,6 +92,8 @@ class Simulation:
         if isinstance(policy, Learner):
             self.notebook = Notebook()
             self.watchers.append(self.notebook)
+        if isinstance(self.users, Meets):
+            self.users.meets(policy)
 
     def advance(self) -> None:
         """Let one tick pass: drift, sessions, influence, life, learning."""

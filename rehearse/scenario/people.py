@@ -13,6 +13,7 @@ from rehearse.scenario.laws import Laws
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
 from rehearse.scenario.noise import Manner
 from rehearse.scenario.society import Society
+from rehearse.scenario.strategy import Strategy
 
 SINCERE = "sincere"
 """The manner of people who do as they feel."""
@@ -328,6 +329,8 @@ class People(Strict):
     """None: who left stays away."""
     manners: tuple[Manner, ...] = Field(default=(), max_length=100)
     """Those who do not do as they feel; all others are `sincere`."""
+    strategy: Strategy | None = None
+    """None: people show what is true."""
 
     @model_validator(mode="after")
     def _ties_are_there_to_measure(self) -> Self:

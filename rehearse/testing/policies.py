@@ -207,6 +207,7 @@ def _feedback(policy: Any, stage: Stage) -> Feedback:
         user=requests.user,
         turn=np.zeros(ROWS, dtype=np.int16),
         group=requests.group,
+        label=(requests.user % 2).astype(np.int8),
         tick=requests.tick,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +105,115 @@ def test_one_round_of_lending_moves_scores_as_published(thresholds, change, sele
     assert black["selection_rate"][0] == pytest.approx(selected, abs=0.01)
     gap = Measures(record).interval(find("gap:selection_rate"), 0.95)
     assert 0.0 < gap.estimate < 1.0
+
+
+GMSC = DATA / "gmsc_credit_data.zip"
+needs_gmsc = pytest.mark.skipif(not GMSC.is_file(), reason="needs shared/data/gmsc_credit_data.zip")
+CAN_CHANGE = (
+    "RevolvingUtilizationOfUnsecuredLines",
+    "NumberOfOpenCreditLinesAndLoans",
+    "NumberRealEstateLoansOrLines",
+)
+
+
+def credit_table(path):
+    """Write 18,357 borrowers: all defaulters of the complete rows and the first 10,000 others, as z-scores.
+
+    The z-scores are taken over all 120,269 complete rows. Returns the names of the features.
+    """
+    with zipfile.ZipFile(GMSC) as archive, archive.open("credit_data.csv") as file:
+        rows = list(csv.reader(io.TextIOWrapper(file, "utf-8")))
+    names = rows[0][1:]
+    told = [row[1:] for row in rows[1:] if all(value not in {"", "NA"} for value in row)]
+    whole = np.array(told, dtype=np.float64)
+    bad = whole[:, 0] == 1.0
+    scaled = (whole[:, 1:] - whole[:, 1:].mean(axis=0)) / whole[:, 1:].std(axis=0)
+    chosen = np.concatenate([np.flatnonzero(bad), np.flatnonzero(~bad)[:10_000]])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow([name.replace("-", "_") for name in names])
+        out.writerows(np.column_stack([bad, scaled])[chosen].tolist())
+    return [name.replace("-", "_") for name in names[1:]]
+
+
+def retraining(features, penalty, strength, ticks=3):
+    """Return the scenario of Perdomo et al.: people answer to the model, the model is trained on that."""
+    return Scenario.model_validate(
+        {
+            "name": "performative",
+            "world": {
+                "name": "lending-v1",
+                "settings": {
+                    "table": "data",
+                    "repayment": {"defaulted": "SeriousDlqin2yrs"},
+                    "labels": "always",
+                },
+            },
+            "people": {
+                "count": 18_357,
+                "source": {"table": "world", "use": "as_is"},
+                "tastes": {"each": 0.0},
+                "visible": features,
+                "behaviour": {"choice": "always", "visit_trust": 0.0},
+                "memory": {"on": False},
+                "goals": [{"name": "borrow", "rate": 1.0, "at_start": 1.0, "deadline": 1}],
+                "strategy": {"features": CAN_CHANGE, "to": "weights", "strength": strength},
+            },
+            "policy": {"name": "logistic-v1", "settings": {"penalty": penalty}},
+            "time": {"ticks": ticks, "max_turns": 1},
+            "replicas": 1,
+            "assumptions": ["As in Perdomo et al. 2020."],
+            "limitations": ["As in Perdomo et al. 2020."],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def credit(tmp_path_factory):
+    """Return the table of borrowers and the names of its features."""
+    path = tmp_path_factory.mktemp("gmsc") / "credit.csv"
+    return path, credit_table(path)
+
+
+def trained(model):
+    """Return the weights and the constant, the loss and the accuracy of the model now in service."""
+    state = model.simulation.policy.state()
+    return state["weights"][0], float(state["loss"][0]), float(state["accuracy"][0])
+
+
+@needs_gmsc
+def test_retraining_reaches_the_stable_point_after_one_round(credit):
+    """Perdomo et al. 2020 on Give Me Some Credit: the loss to 1e-6, the distance eps·|w_S|² to 1e-4."""
+    path, features = credit
+    model = rehearse.model(retraining(features, 1000 / 18_357, 100.0), data=path)
+    model.step()
+    erm, loss, accuracy = trained(model)
+    assert loss == pytest.approx(0.6504405134551496, abs=1e-6)
+    assert accuracy == pytest.approx(0.6642697608541701, abs=1e-6)
+    model.step()
+    stable, _, _ = trained(model)
+    model.step()
+    again, _, _ = trained(model)
+    moved = float(np.linalg.norm(stable - erm))
+    assert moved == pytest.approx(0.24157197006473513, rel=1e-4)
+    places = [features.index(name) for name in CAN_CHANGE]
+    assert moved == pytest.approx(100.0 * float((erm[places] ** 2).sum()), rel=1e-4)
+    assert float(np.linalg.norm(again - stable)) < 1e-5
+
+
+@needs_gmsc
+@pytest.mark.parametrize(
+    ("strength", "met", "after"), [(100.0, 0.632347, 0.719235), (1000.0, 0.548891, 0.719235)]
+)
+def test_a_model_that_people_answer_to_loses_until_it_is_trained_again(
+    credit, tmp_path, strength, met, after
+):
+    """Perdomo et al. 2020: the accuracy in service when people answer, and once trained on that, to 1e-6."""
+    path, features = credit
+    rehearse.run(retraining(features, 1 / 18_357, strength), data=path, out=tmp_path / "run")
+    agrees = "CAST((score > .5) = (label = 1) AS DOUBLE)"
+    right = RunRecord(tmp_path / "run").query(
+        f"SELECT avg({agrees}) AS share FROM turns GROUP BY tick ORDER BY tick"
+    )
+    assert right["share"][1] == pytest.approx(met, abs=1e-6)
+    assert right["share"][2] == pytest.approx(after, abs=1e-6)
