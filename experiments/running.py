@@ -304,6 +304,7 @@ def scheduled(scenario: Scenario) -> dict[str, Sequence[Timed]]:
         "fault": scenario.faults,
         "observation": scenario.observation,
         "manner": scenario.people.manners,
+        "feedback": () if scenario.feedback is None else (scenario.feedback,),
     }
 
 

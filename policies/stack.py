@@ -9,6 +9,7 @@ from rehearse.columns import Array
 from rehearse.contract import Decisions, Feedback, Policy, Publishes, Requests, Stage
 from rehearse.policies.asked import Asked
 from rehearse.policies.conditions import Deadline, Decider, Faulty, Guarded, Key, Override, Slow
+from rehearse.policies.late import KEPT, Post
 from rehearse.scenario.model import Scenario
 
 
@@ -54,6 +55,28 @@ class LearningStack(Stack):
         self.asked.learn(feedback)
 
 
+class LateStack(LearningStack):
+    """The stack of a model that is told late what came of its answers."""
+
+    def __init__(self, asked: Asked, top: Decider, guards: tuple[str, ...], post: Post) -> None:
+        super().__init__(asked, top, guards)
+        self.post = post
+        """What is on its way to the model."""
+
+    def learn(self, feedback: Feedback) -> None:
+        """Tell the model what is due at the end of the tick."""
+        super().learn(self.post.deliver(feedback))
+
+    def state(self) -> dict[str, Array]:
+        """Return what the model remembers and what is on its way to it."""
+        return super().state() | self.post.state()
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state` gave."""
+        self.post.restore(state)
+        super().restore({name: array for name, array in state.items() if not name.startswith(KEPT)})
+
+
 def stack(
     policy: Policy,
     scenario: Scenario,
@@ -78,5 +101,9 @@ def stack(
         top = Guarded(top, scenario.guards, stage)
     if override:
         top = Override(top, override)
-    kind = LearningStack if hasattr(policy, "learn") else Stack
-    return kind(asked, top, tuple(guard.name for guard in scenario.guards))
+    guards = tuple(guard.name for guard in scenario.guards)
+    if not hasattr(policy, "learn"):
+        return Stack(asked, top, guards)
+    if scenario.feedback is not None:
+        return LateStack(asked, top, guards, Post(scenario.feedback, stage))
+    return LearningStack(asked, top, guards)

@@ -38,6 +38,7 @@ KINDS = {
     "latency": "latency",
     "observation": "noise",
     "manner": "how some people act",
+    "feedback": "late feedback",
     "learn": "the model learned",
     "alarm": "alarm",
 }

@@ -108,12 +108,22 @@ def _joined(name: str, parts: list[Array | None], deal: Deal, whole: Array | Non
 
 def scattered(parts: list[Array], rows: list[Rows], length: int) -> Array:
     """Return an array of so many rows whose parts stand where `rows` says."""
+    parts = _of_one_shape(parts)
     whole = np.empty((length, *parts[0].shape[1:]), dtype=parts[0].dtype)
     for part, at in zip(parts, rows, strict=True):
         if len(at):
             in_a_row = int(at[-1]) - int(at[0]) == len(at) - 1
             whole[slice(int(at[0]), int(at[-1]) + 1) if in_a_row else at] = part
     return whole
+
+
+def _of_one_shape(parts: list[Array]) -> list[Array]:
+    """Return arrays with their rows filled up: what waits is as long as it is in each society."""
+    if len({part.shape[1:] for part in parts}) == 1:
+        return parts
+    most = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    gaps = [[(0, 0), *((0, m - n) for m, n in zip(most, part.shape[1:], strict=True))] for part in parts]
+    return [np.pad(part, gap) for part, gap in zip(parts, gaps, strict=True)]
 
 
 def _people(deal: Deal) -> int:

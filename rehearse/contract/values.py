@@ -345,3 +345,5 @@ class Feedback:
     tick: int
     label: Codes | None = None
     """`Outcomes.label` of the turns; None: this world has none."""
+    happened: Ints | None = None
+    """The tick of each turn, where some are told late; None: all are of `tick`."""

@@ -25,6 +25,7 @@ from rehearse.scenario.people import (
     Exponential,
     Lognormal,
     Normal,
+    Pareto,
     Uniform,
 )
 
@@ -109,6 +110,10 @@ def _exponential(law: Exponential, u: Floats) -> Floats:
     return -law.mean * log(1.0 - u)
 
 
+def _pareto(law: Pareto, u: Floats) -> Floats:
+    return law.least * exp(-log(1.0 - u) / law.tail)
+
+
 def _beta(law: Beta, u: Floats) -> Floats:
     from scipy.special import betaincinv
 
@@ -126,6 +131,7 @@ _AT_STANDING: dict[str, Callable[[Any, Floats], Floats]] = {
     "constant": _constant,
     "uniform": _uniform,
     "exponential": _exponential,
+    "pareto": _pareto,
     "beta": _beta,
     "discrete": _discrete,
 }

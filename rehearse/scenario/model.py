@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick, Timed, in_order
+from rehearse.scenario.feedback import Late
 from rehearse.scenario.noise import Observation
 from rehearse.scenario.people import People
 
@@ -183,6 +184,8 @@ class Scenario(Strict):
     drift: tuple[Drift, ...] = ()
     observation: tuple[Observation, ...] = ()
     """Noise between people and the model, one after another."""
+    feedback: Late | None = None
+    """When a policy that learns is told what came of its answers; None: at the end of each tick."""
     faults: tuple[FaultSpec, ...] = ()
     guards: tuple[GuardSpec, ...] = ()
     criteria: tuple[Criterion, ...] = ()

@@ -53,6 +53,13 @@ class Exponential(Strict):
     mean: Positive = 1.0
 
 
+class Pareto(Strict):
+    """A heavy tail: P(X > x) = (least / x)**tail; the mean is infinite up to a tail of 1."""
+
+    least: Positive = 1.0
+    tail: Positive = 1.5
+
+
 class Beta(Strict):
     """A share between 0 and 1."""
 
@@ -93,6 +100,7 @@ class Distribution(Strict):
     lognormal: Lognormal | None = None
     uniform: Uniform | None = None
     exponential: Exponential | None = None
+    pareto: Pareto | None = None
     beta: Beta | None = None
     discrete: Discrete | None = None
     column: str | None = None

@@ -27,6 +27,7 @@ NOISE = [
     {"kind": "noisy", "features": ["gc_*"], "sd": 10.0, "start": 2},
     {"kind": "swapped", "features": ["ttme_bus", "ttme_train"], "rate": 0.2, "lasts": "ever"},
 ]
+LEARNER = {"policy": {"name": "epsilon-v1"}}
 # A model that reads what it is shown: a learner of travel looks at no feature.
 READER = {"policy": {"name": "linear-v1", "settings": {"weights": {"gc": -0.02, "ttme": -0.1}}}}
 MANNERS = [
@@ -37,16 +38,18 @@ WRAPPERS = {
     "drift": {"drift": DRIFT},
     "observation": {"observation": NOISE} | READER,
     "manners": {"people.manners": MANNERS},
+    "feedback": {"feedback": {"delay": {"exponential": {"mean": 2.0}}, "positives": 3}},
 }
 """What a scenario may put round a rehearsal, by name."""
 
 
 def scenario(name, **more):
     """Return a small travel rehearsal with a learner, within one of the wrappers or all."""
-    parts = WRAPPERS.values() if name == "all" else [WRAPPERS[name]]
-    settings = {"policy": {"name": "epsilon-v1"}}
+    parts = [WRAPPERS[part] for part in (WRAPPERS if name == "all" else [name])]
+    settings = LEARNER.copy()
     for part in parts:
         settings |= part
+    settings |= LEARNER if name == "all" else {}
     return load("travel", settings=settings | more, **SMALL)
 
 
@@ -88,7 +91,7 @@ def wrapped(request):
 def test_it_changes_something(wrapped):
     """A wrapper that left no trace would prove nothing here."""
     given, digest = wrapped
-    bare = load("travel", settings={"policy": {"name": "epsilon-v1"}}, **SMALL)
+    bare = load("travel", settings=LEARNER, **SMALL)
     assert digest != digest_of(bare)
     assert digest == digest_of(given)
 
