@@ -78,12 +78,7 @@ def trend(
     `beside` is drawn as a dotted line: what it is to be compared with.
     """
     share = metric.scale == "share"
-    y = {
-        "type": "quantitative",
-        "title": None,
-        "scale": {"domain": [0, 1]} if metric.bounded else {"zero": True, "nice": True},
-        "axis": {"format": ".0%" if share else "~f", "tickCount": 4},
-    }
+    y = _height(metric)
     layers = [
         *_shaded(periods),
         _band(y, "least", "most", 0.12),
@@ -93,8 +88,41 @@ def trend(
         *_beside(y, beside),
         *_marked(marks, series.tick),
     ]
-    said = f"{words.title(metric.title)} over time: {_ends_of(series, metric.scale)}."
+    said = f"{words.title(metric.title)} over time: {ends_of(series, metric.scale)}."
     return base(said, series.rows(), 200, encoding={"x": _time(series.tick, unit)}, layer=layers)
+
+
+def compared(
+    said: str,
+    values: Sequence[Row],
+    *,
+    metric: Metric,
+    unit: str,
+    shade: Spec,
+    marks: Sequence[Row],
+    periods: Sequence[Row],
+) -> Spec:
+    """Draw a metric over time for several parts of the people, told apart by `shade`: lines and intervals."""
+    y = _height(metric)
+    ticks = sorted({int(row["tick"]) for row in values})
+    area = {"y": {"field": "low", **y}, "y2": {"field": "high"}, "fill": shade}
+    line = {"y": {"field": "mean", **y}, "stroke": shade, "tooltip": [{"field": shade["field"]}]}
+    layers = [
+        *_shaded(periods),
+        {"mark": {"type": "area", "fillOpacity": 0.15}, "encoding": area},
+        {"mark": {"type": "line", "strokeWidth": 1.8, "point": len(ticks) < 3}, "encoding": line},
+        *_marked(marks, ticks),
+    ]
+    return base(said, values, 200, encoding={"x": _time(ticks, unit)}, layer=layers)
+
+
+def _height(metric: Metric) -> Spec:
+    return {
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [0, 1]} if metric.bounded else {"zero": True, "nice": True},
+        "axis": {"format": ".0%" if metric.scale == "share" else "~f", "tickCount": 4},
+    }
 
 
 def _line(y: Spec, *, dotted: bool) -> Spec:
@@ -206,7 +234,8 @@ def _letters(marks: Sequence[Row], ticks: Sequence[int]) -> list[Row]:
     return drawn
 
 
-def _ends_of(series: Series, scale: Scale) -> str:
+def ends_of(series: Series, scale: Scale) -> str:
+    """Return in words from where to where a series goes."""
     known = [m for m in series.mean if m is not None]
     if not known:
         return "nothing was measured"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Columns
 from rehearse.experiments.intervals import Interval, Sample, interval
-from rehearse.experiments.metrics import find, series
+from rehearse.experiments.metrics import Part, find, series
 from rehearse.record.reading import RunRecord
 
 Row = dict[str, Any]
@@ -114,9 +114,11 @@ def bucket_size(whole: Overall) -> int:
     return max(1, -(-(whole.last_tick - whole.first_tick + 1) // MAX_BUCKETS))
 
 
-def over_time(record: RunRecord, names: Sequence[str], step: int) -> dict[str, Series]:
+def over_time(
+    record: RunRecord, names: Sequence[str], step: int, part: Part | None = None
+) -> dict[str, Series]:
     """Return metrics of each tick (or of `step` ticks) by name, with their spread over replicas."""
-    found = series(record, [find(name) for name in names])
+    found = series(record, [find(name) for name in names], part)
     return {name: _spread(found, name, step) for name in names}
 
 

@@ -18,6 +18,7 @@ from rehearse.experiments.report import (
     population,
     portraits,
     society,
+    stratified,
     words,
 )
 from rehearse.experiments.report.facts import Overall, Row
@@ -225,6 +226,7 @@ def _time(
         "step": step,
         "replicas": whole.replicas,
         "table": _table_of(series),
+        "by_group": stratified.section(record, figures.add, step, marks["list"], marks["periods"]),
     }
 
 

@@ -351,3 +351,20 @@ def test_a_browser_draws_every_chart(folder, page, tmp_path):
     assert sorted(drawn) == sorted(specs)
     assert not re.search(r"<title>EVIL", dom)
     assert "NaN" not in dom.split("<noscript")[0]
+
+
+def test_what_was_asked_is_drawn_by_group(record, page):
+    """Each criterion that is a mean over turns has a chart with a line a group, gaps as what they are of."""
+    asked = {c.metric.removeprefix("gap:") for c in record.scenario.criteria}
+    drawn = [spec for spec in embedded(page)["specs"].values() if "by group over time" in spec["description"]]
+    titles = {spec["description"].partition(" by group")[0].lower() for spec in drawn}
+    assert titles
+    assert titles <= {find(name).title.lower() for name in asked}
+    for spec in drawn:
+        rows = spec["data"]["values"]
+        assert {row["group"] for row in rows} == set(GROUPS)
+        assert {row["tick"] for row in rows} == set(range(14))
+    whole = facts.over_time(record, ("goal_completion",), 1, parts.Part("group", GROUPS[0]))
+    shown = next(spec for spec in drawn if spec["description"].startswith("Goal completion"))
+    first = [row["mean"] for row in shown["data"]["values"] if row["group"] == GROUPS[0]]
+    assert first == whole["goal_completion"].mean

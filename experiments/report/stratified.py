@@ -1,0 +1,71 @@
+"""What was asked of the model, over time and group by group: where a mean hides that some fall behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rehearse.experiments.metrics import Metric, Part, find
+from rehearse.experiments.metrics.base import Gap, Ratio
+from rehearse.experiments.report import charts, facts, parts, words
+from rehearse.experiments.report.facts import Row, Series
+from rehearse.record.reading import RunRecord
+
+MAX_PANELS = 6
+MOST_LINES = charts.COLOURS
+
+
+def section(
+    record: RunRecord,
+    add: Callable[[charts.Spec], str],
+    step: int,
+    marks: Sequence[Row],
+    periods: Sequence[Row],
+) -> dict[str, Any] | None:
+    """Return a chart for each criterion that is a mean over turns, a line a group; None for one group."""
+    groups = parts.names(record, "group")
+    asked = _asked(record)
+    if not 1 < len(groups) <= MOST_LINES or not asked or record.scope.kind == "none":
+        return None
+    found = {group: facts.over_time(record, tuple(asked), step, Part("group", group)) for group in groups}
+    unit = record.scenario.time.unit
+    panels = []
+    for name, metric in asked.items():
+        lines = {group: series[name] for group, series in found.items()}
+        if max(len(line.tick) for line in lines.values()) > 1:
+            here = [m for m in marks if m.get("series", name) == name]
+            spec = chart(lines, metric, unit, here, periods)
+            panels.append({"title": words.title(metric.title), "id": add(spec)})
+    legend = [(charts.colour(place), group) for place, group in enumerate(groups)]
+    return {"panels": panels, "legend": legend} if panels else None
+
+
+def chart(
+    lines: Mapping[str, Series], metric: Metric, unit: str, marks: Sequence[Row], periods: Sequence[Row]
+) -> charts.Spec:
+    """Draw a metric over time, a line with its interval for each group."""
+    names = list(lines)
+    drawn = [row | {"group": name} for name, series in lines.items() for row in series.rows()]
+    said = "; ".join(f"{name} {charts.ends_of(series, metric.scale)}" for name, series in lines.items())
+    shade = {
+        "field": "group",
+        "type": "nominal",
+        "scale": {"domain": names, "range": [charts.colour(place) for place in range(len(names))]},
+    }
+    return charts.compared(
+        f"{words.title(metric.title)} by group over time: {said}.",
+        drawn,
+        metric=metric,
+        unit=unit,
+        shade=shade,
+        marks=marks,
+        periods=periods,
+    )
+
+
+def _asked(record: RunRecord) -> dict[str, Metric]:
+    """Return the metrics of the criteria that are means over turns; of a gap, the metric whose gap it is."""
+    every = [find(criterion.metric) for criterion in record.scenario.criteria]
+    plain = [metric.measure.of if isinstance(metric.measure, Gap) else metric for metric in every]
+    means = {m.name: m for m in plain if isinstance(m.measure, Ratio) and m.measure.per == "turn"}
+    return dict(list(means.items())[:MAX_PANELS])
