@@ -93,5 +93,5 @@ $(VENV)/.rehearse: $(WHEEL)
 	@touch $@
 
 $(VENV)/.tools: pyproject.toml | $(VENV)/.rehearse
-	@$(call install,"$(WHEEL)[sklearn]" --group dev)
+	@$(call install,"$(WHEEL)[sklearn,gym]" --group dev)
 	@touch $@

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NEEDS = {"train_traveller_model": "skops"}
+NEEDS = {"train_traveller_model": ("skops", "sklearn"), "train_in_gym": ("gymnasium", "gym")}
+"""What an example imports beyond the project's own needs, and the extra that brings it."""
 SMALL = ("--users", "40", "--ticks", "3", "--set", "replicas=2", "--json")
 VERDICTS = {0, 1, 3}
 """The exit codes of a run that was completed and judged."""
@@ -40,9 +41,9 @@ def rehearse(folder, reference):
 @pytest.fixture(scope="module", params=sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def example(request, tmp_path_factory):
     """Return an example that was run, what became of it, and the folder that it ran in."""
-    needed = NEEDS.get(request.param.stem)
-    if needed is not None and find_spec(needed) is None:
-        pytest.skip(f"{needed} is not installed (extra sklearn)")
+    needed, extra = NEEDS.get(request.param.stem, ("rehearse", ""))
+    if find_spec(needed) is None:
+        pytest.skip(f"{needed} is not installed (extra {extra})")
     folder = tmp_path_factory.mktemp(request.param.stem)
     return request.param, run(folder, request.param), folder
 
