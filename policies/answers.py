@@ -206,6 +206,7 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
             raise AnswerError(Fault.WRONG_SHAPE, sentence)
     raw = _table(columns.pop("slate"), len(requests))
     places = _places(raw, requests.items)
+    columns["fault"] = np.array(columns["fault"], dtype=np.int8)
     made = Decisions.of(np.maximum(places, NOTHING), **columns | {"guard": None, "measured": None})
     judge = Judge(made.fault, complaints)
     judge.slates(places, raw, requests)

@@ -42,7 +42,13 @@ class Judge:
         self.find(~right, Fault.NOT_A_NUMBER, lambda row: f"gave the {name} {column[row]}")
 
     def slates(self, places: Places, raw: Array, requests: Requests) -> None:
-        """Find the rows whose slate has no first item, or an item unknown, there twice or not to be had."""
+        """Find the rows whose slate has no first item, or an item unknown, there twice or not to be had.
+
+        Where a person can have nothing at all, no first item and no item that can be had is no fault.
+        """
+        able: Flags = np.ones(len(places), dtype=np.bool_)
+        if requests.available is not None:
+            able = np.asarray(requests.available.any(axis=1))
 
         def worded(row: int) -> str:
             return _no_item(raw[row][int(np.argmin(places[row]))], requests.items)
@@ -53,12 +59,12 @@ class Judge:
 
         self.find((places == NOT_A_NUMBER).any(axis=1), Fault.NOT_A_NUMBER, worded)
         self.find((places == UNKNOWN).any(axis=1), Fault.UNKNOWN_ACTION, worded)
-        self.find(places[:, 0] == NOTHING, Fault.UNKNOWN_ACTION, lambda _: "named no item")
+        self.find(able & (places[:, 0] == NOTHING), Fault.UNKNOWN_ACTION, lambda _: "named no item")
         if places.shape[1] > 1:
             self.find(_repeats(places), Fault.WRONG_SHAPE, lambda _: "named an item twice in one slate")
         if requests.available is not None:
             missing = _missing(places, requests.available)
-            self.find(np.asarray(missing.any(axis=1)), Fault.UNKNOWN_ACTION, out_of_reach)
+            self.find(able & missing.any(axis=1), Fault.UNKNOWN_ACTION, out_of_reach)
 
 
 def _in_order(slate: Ints, items: int) -> bool:

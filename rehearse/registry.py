@@ -66,6 +66,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         ),
         Entry("workload-v1", "rehearse.environments.workload:build", "items of the common workload"),
         Entry("triage-v1", "rehearse.environments.triage:build", "queues, sites to look at, treatments"),
+        Entry("pricing-v1", "rehearse.environments.pricing.world:build", "prices, buyers, rivals and stock"),
     ),
     "people": (
         Entry("crowd-v1", "rehearse.agents.crowd:build", "personas with goals, memory, patience and friends"),
@@ -93,6 +94,10 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         ),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
         Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),
+        Entry("posted-price-v1", "rehearse.policies.prices:PostedPrice", "one price, or one for each group"),
+        Entry("markup-v1", "rehearse.policies.prices:Markup", "cost and so much on top"),
+        Entry("group-epsilon-v1", "rehearse.policies.prices:GroupEpsilon", "epsilon-v1 for each group apart"),
+        Entry("q-learning-v1", "rehearse.policies.qlearning:QLearning", "learns a price tick by tick"),
     ),
     "checks": (),
     "rules": (

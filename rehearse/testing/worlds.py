@@ -10,7 +10,7 @@ import numpy as np
 
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
-from rehearse.contract import NOTHING, Decisions, End, Flags, Offer, Outcomes, Responses, Turn
+from rehearse.contract import NOTHING, Begins, Decisions, End, Flags, Offer, Outcomes, Responses, Turn
 from rehearse.exact import Floats
 
 NAMES = ("name", "items", "attributes", "features", "needs", "coupled")
@@ -31,6 +31,8 @@ def check_world(world: Any, people: Columns) -> list[str]:
         return [f"needs: the people have no column {lacking[0]!r}."]
     found: list[str] = []
     try:
+        if isinstance(world, Begins):
+            world.begin(np.unique(people["replica"]).astype(np.int32))
         found.extend(_broken(world, people))
     except Exception as error:  # noqa: BLE001 - that it raises is the finding
         found.append(f"raises: it raised {type(error).__name__}: {error}")
