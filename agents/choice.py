@@ -182,11 +182,11 @@ def _weigh_plainly(taste: NDArray[np.floating], attributes: Floats, places: Ints
     own = np.arange(places.shape[1]) * attributes.shape[1] if attributes.ndim == 3 else 0
     index = np.maximum(places, 0) + own
     for piece in chunks(places.shape[1], max(1, GATHERED // max(size, 1))):
-        weights = turned(taste[piece])
-        for place, wanted in enumerate(index[:, piece]):
-            products = table.take(wanted, axis=1)
+        weights = turned(taste[piece])[:, None]
+        for some in chunks(len(places), max(1, GATHERED // max(size * weights.shape[2], 1))):
+            products = table.take(index[some, piece], axis=1)
             products *= weights
-            result[place, piece] = fold(products)
+            result[some, piece] = fold(products)
 
 
 @twin_of(_weigh_plainly)

@@ -13,13 +13,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from rehearse import exact
 from rehearse.agents.blocks import raw
 from rehearse.agents.choice import NOISE_FLOOR
 from rehearse.agents.crowd import CHOOSE, CONTENT, QUIT
 from rehearse.agents.features import SHOWN
 from rehearse.agents.memory import BITTER
 from rehearse.agents.patience import NO_ANSWER, NOTHING_TAKEN
+from rehearse.agents.plain import exp, log, sigmoid, single, total
 from rehearse.columns import Columns
 from rehearse.contract import NOTHING, End, Intent
 from rehearse.scenario.people import Behaviour, Drains, GoalSpec, MemorySpec, People
@@ -375,32 +375,3 @@ def note(person: Person, proposal: Proposal, *, taken: bool) -> None:
 def moved(value: float, towards: float, rate: float) -> float:
     """Return a value moved part of the way."""
     return value + rate * (towards - value)
-
-
-def single(x: float) -> float:
-    """Return x as it is after it was stored in a float32 column."""
-    return float(np.float32(x))
-
-
-def exp(x: float) -> float:
-    """Return e**x, the same bits as `exact.exp` gives in an array."""
-    return float(exact.exp(x))
-
-
-def log(x: float) -> float:
-    """Return ln x, the same bits as `exact.log` gives in an array."""
-    return float(exact.log(x))
-
-
-def sigmoid(x: float) -> float:
-    """Return 1 / (1 + e**−x)."""
-    return float(exact.sigmoid(x))
-
-
-def total(numbers: Sequence[float]) -> float:
-    """Return the sum, added in the tree of `exact.total`: halves onto halves, an odd one carried along."""
-    parts = list(numbers)
-    while len(parts) > 1:
-        half = len(parts) // 2
-        parts = [a + b for a, b in zip(parts[:half], parts[half : 2 * half], strict=True)] + parts[2 * half :]
-    return parts[0] if parts else 0.0

@@ -36,9 +36,12 @@ from pydantic import Field, model_validator
 
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
-from rehearse.contract import NOTHING, Decisions, Flags, Offer, Outcomes, Responses, Singles, Turn
+from rehearse.contract import NOTHING, Decisions, Flags, Ints, Offer, Outcomes, Responses, Singles, Turn
 from rehearse.environments import consequences, ratings, travel
+from rehearse.environments.aside import Aside, Utility
 from rehearse.environments.consequences import Experience, Harm, Taken
+from rehearse.environments.creators import Creators
+from rehearse.environments.display import Display
 from rehearse.environments.drift import Levers, Schedule
 from rehearse.environments.engagement import Engagement, engaged
 from rehearse.environments.items import (
@@ -49,10 +52,11 @@ from rehearse.environments.items import (
     position,
     spread_over,
 )
+from rehearse.environments.listed import Listed, catalogue_of
 from rehearse.environments.ratings import Ratings
-from rehearse.environments.scores import IdealFinder, OwnScores, Scores, SharedScores, utilities
+from rehearse.environments.scores import OwnScores, Scores, SharedScores, utilities
 from rehearse.errors import ScenarioError
-from rehearse.exact import Floats, grid_limit
+from rehearse.exact import Floats
 from rehearse.scenario.base import Name, NotNegative, Strict
 from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
@@ -64,8 +68,9 @@ BEFORE = -1
 class Settings(Strict):
     """What a scenario writes under `world.settings`."""
 
-    items: Annotated[tuple[Name, ...], Field(min_length=1)] | Numbered
-    attributes: dict[Name, Attribute] = Field(min_length=1)
+    items: Annotated[tuple[Name, ...], Field(min_length=1)] | Numbered | Listed
+    attributes: dict[Name, Attribute] = Field(default_factory=dict)
+    """Of the items; a table of items has theirs already."""
     table: Literal["modechoice", "data"] | None = None
     """The world's people: a table that ships with the project, unless a data file is given for the run;
     or `data`, only that file."""
@@ -73,6 +78,13 @@ class Settings(Strict):
     """A data file given for the run holds ratings: they replace the items and attributes above."""
     features: tuple[str, ...] = ()
     """Attributes that the model may see, one feature for each item: gc_air, gc_train, …"""
+    catalogue: tuple[str, ...] = ()
+    """Attributes, or blocks of them, that the model may look up for any item that is out; they must be the
+    same for all people."""
+    creators: Creators | None = None
+    """Who makes the items, and when; None: all are there from the start."""
+    utility: Utility | None = None
+    """How worth differs from what tastes say, and what of it people know; None: not at all."""
     experience: Experience = Experience()
     reward: float | dict[str, float] = 1.0
     """For each item taken; or by item, 0 for those left out."""
@@ -88,6 +100,9 @@ class Settings(Strict):
         if isinstance(self.items, tuple) and len(set(self.items)) < len(self.items):
             problem = f"items names one twice: {', '.join(self.items)}"
             raise ValueError(problem)
+        if isinstance(self.items, Listed) == bool(self.attributes):
+            problem = "world.settings.attributes are needed, unless a table of items has them"
+            raise ValueError(problem)
         return self
 
 
@@ -96,6 +111,8 @@ def build(
 ) -> Recommend:
     """Return the world; settings that make no sense are a ScenarioError that names their path."""
     checked = check(Settings, dict(settings), under="world.settings")
+    if isinstance(checked.items, Listed):
+        return Recommend(checked, catalogue_of(checked.items), _people(checked, data), drift)
     names = checked.items.names() if isinstance(checked.items, Numbered) else checked.items
     if data is not None and checked.ratings is not None:
         return Recommend(checked, *ratings.read(data, checked.ratings, len(names)), drift)
@@ -127,32 +144,49 @@ class Recommend:
         self._per = self._attribute_or_none(per, "harm.per")
         self._usual, self._felt_as = self._delays(settings.experience.delay)
         self._engages = self._engaging(settings.engagement)
+        self._aside = None if settings.utility is None else Aside(settings.utility)
+        self._display = self._displayed(settings)
+        self.coupled = self.apart = self._display.apart
         self._tick = BEFORE
         self._enter(BEFORE)
 
     @property
     def bytes_per_user(self) -> int | None:
         """Return the bytes kept about each person besides columns; None where items are their own."""
-        return None if self._finder is None else self._finder.bytes_per_user
+        if self._catalogue.personal or self._aside is not None:
+            return None if self._aside is None else 16 * len(self.items)
+        return 2 * len(self.attributes) + 8
+
+    def begin(self, replicas: Ints) -> None:
+        """Hear which societies there are, each with creators of its own."""
+        self._display.begin(replicas)
+        self._enter(BEFORE)
 
     def offer(self, turn: Turn, people: Columns) -> Offer:
         """Set out the items as these people face them now."""
         n, m = len(turn), len(self.items)
+        beside = known = None
         if self._catalogue.personal:
             faced = self._catalogue.faced(people, turn.rows)
             faced = faced * self._levers.scale + self._levers.shift if self._levers.moved else faced
             visible = faced[:, :, self._shown]
         else:
-            faced = self._shared
+            face = self._display.face(turn)
+            faced, known = face.table, face.known
+            if self._aside is not None:
+                beside = self._aside.of(turn, people.numbers("taste", turn.rows), faced)[1]
             visible = np.broadcast_to(faced[:, self._shown], (n, m, len(self._shown)))
         features = visible.transpose(0, 2, 1).reshape(n, len(self.features)).astype(np.float32)
-        return Offer(attributes=faced, features=features, available=self._available(n))
+        return Offer(faced, features, self._available(n), beside, known)
 
     def truth(self, turn: Turn, people: Columns, offer: Offer) -> Floats:
         """Return each person's true utility of every item, shape (n, m)."""
         tastes = people.numbers("taste", turn.rows)
-        if self._finder is not None:
-            return self._finder.all(tastes)
+        finder = None if self._catalogue.personal else self._display.face(turn).finder
+        if self._aside is not None:
+            return self._aside.of(turn, tastes, self._display.face(turn).table)[0]
+        if finder is not None:
+            return finder.all(tastes)
         return utilities(tastes, np.asarray(offer.attributes, dtype=np.float64))
 
     def settle(
@@ -160,12 +194,13 @@ class Recommend:
     ) -> Outcomes:
         """Work out what follows from what people took, and how good the answer was."""
         tastes = people.numbers("taste", turn.rows)
-        scores = self._scores(turn, tastes, offer)
+        scores = self._scores(turn, people, tastes, offer)
         best = scores.of(scores.ideal)
         regret = np.maximum(best - scores.of(decisions.action), 0.0)
         right = np.where(np.isnan(regret), -1, regret <= self._settings.tolerance)
         took = np.flatnonzero(responses.choice >= 0)
         item = responses.choice.take(took)
+        self._display.note(turn, item)
         taken = Taken(turn.take(took), item, scores.of(responses.choice).take(took), best.take(took))
         late, felt = self._turned_out(taken, tastes.take(took, axis=0))
         n = len(turn)
@@ -186,32 +221,35 @@ class Recommend:
 
     def drift(self, tick: int) -> list[str]:
         """Apply what is scheduled for the start of this tick; say each change in a sentence."""
-        if self._schedule.changes(self._tick, tick):
+        if self._schedule.changes(self._tick, tick) or self._settings.creators is not None:
             self._enter(tick)
         self._tick = tick
         return self._schedule.sentences(tick)
 
     def state(self) -> dict[str, Array]:
-        """Return the tick: all else follows from it and the schedule."""
-        return {"tick": np.array([self._tick], dtype=np.int64)}
+        """Return the tick, from which and the schedule all else follows but what creators made."""
+        return {"tick": np.array([self._tick], dtype=np.int64)} | self._display.state()
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go to the tick that `state` gave."""
-        self._enter(int(np.asarray(state["tick"])[0]))
+        self._tick = int(np.asarray(state["tick"])[0])
+        self._pull(self._tick)
+        self._display.restore(state, self._tick, self._levers)
 
     def _enter(self, tick: int) -> None:
         self._tick = tick
+        self._pull(tick)
+        self._display.enter(tick, self._levers)
+
+    def _pull(self, tick: int) -> None:
         self._levers: Levers = self._schedule.at(tick)
         self._late = np.maximum(self._usual * self._levers.delay_scale + self._levers.delay_shift, 0.0)
-        self._shared = self._catalogue.values * self._levers.scale + self._levers.shift
-        small = np.abs(self._shared).max(initial=0.0) <= grid_limit(len(self.attributes))
-        shared = small and not self._catalogue.personal
-        self._finder = IdealFinder(self._shared, self._levers.open) if shared else None
 
-    def _scores(self, turn: Turn, tastes: Floats, offer: Offer) -> Scores:
-        if self._finder is not None:
-            return SharedScores(self._finder, turn.rows, tastes)
-        return OwnScores(tastes, np.asarray(offer.attributes, dtype=np.float64), offer.available)
+    def _scores(self, turn: Turn, people: Columns, tastes: Floats, offer: Offer) -> Scores:
+        finder = None if self._catalogue.personal else self._display.face(turn).finder
+        if finder is not None and self._aside is None:
+            return SharedScores(finder, turn.rows, tastes)
+        return OwnScores(self.truth(turn, people, offer), offer.available)
 
     def _turned_out(self, taken: Taken, tastes: Floats) -> tuple[Floats | None, Floats]:
         law = self._settings.experience
@@ -244,8 +282,23 @@ class Recommend:
         return _placed(consequences.harm(law, taken, weight), took, n, 0.0)
 
     def _available(self, n: int) -> Flags | None:
-        is_open = self._levers.open
+        is_open = self._display.open
         return None if is_open.all() else np.broadcast_to(is_open, (n, len(is_open)))
+
+    def _displayed(self, settings: Settings) -> Display:
+        looked_up: list[int] = []
+        for name in settings.catalogue:
+            block = [i for i, known in enumerate(self.attributes) if known.rpartition("_")[0] == name]
+            looked_up += (
+                block if block and name not in self.attributes else [self._attribute(name, "catalogue")]
+            )
+        made = settings.creators is not None and settings.creators.count > 0
+        if self._catalogue.personal and (looked_up or made or settings.utility is not None):
+            problem = "world.settings: each person faces attributes of their own (column, times)."
+            raise ScenarioError(
+                problem, "Leave out catalogue, creators.count and utility, or those attributes."
+            )
+        return Display(self._catalogue.values, looked_up, settings.creators)
 
     def _attribute(self, name: str, path: str) -> int:
         return position(name, self.attributes, f"world.settings.{path}")

@@ -61,10 +61,10 @@ class OwnScores:
 
     __slots__ = ("_utility", "ideal")
 
-    def __init__(self, tastes: Floats, attributes: Floats, available: Flags | None) -> None:
-        """Take tastes (n, d), attributes (n, m, d) or (m, d), and what can be had (n, m)."""
-        self._utility = utilities(tastes, attributes)
-        offered = self._utility if available is None else np.where(available, self._utility, -np.inf)
+    def __init__(self, utility: Floats, available: Flags | None) -> None:
+        """Take utilities (n, m), and what can be had (n, m)."""
+        self._utility = utility
+        offered = utility if available is None else np.where(available, utility, -np.inf)
         best = offered.argmax(axis=1).astype(np.int32)
         none = np.zeros(len(best), dtype=bool) if available is None else ~available.any(axis=1)
         self.ideal: Ints = np.where(none, np.int32(NOTHING), best)

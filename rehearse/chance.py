@@ -35,6 +35,8 @@ LOW = np.uint64(0xFFFFFFFF)
 THIRTY_TWO = np.uint64(32)
 SIXTEEN = np.uint64(16)
 LIMIT_16 = 1 << 16
+TOGETHER = 1 << 13
+"""Draws that are made at once where they are many for each person: they stay in the cache."""
 
 
 def philox4x32(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[int, int]) -> Words:
@@ -90,8 +92,11 @@ def _plainly(
 ) -> None:
     user = ids.astype(np.uint64)
     c2 = (replica.astype(np.uint64) << SIXTEEN) | (user >> THIRTY_TWO)
-    for block in range(len(words)):
-        words[block] = philox4x32((user & LOW, tick, c2, place | block), (k0, k1)).T
+    step = max(1, TOGETHER // max(len(ids), 1))
+    for first in range(0, len(words), step):  # many draws of few people are made together
+        blocks = np.arange(first, min(first + step, len(words)))[:, None]
+        drawn = philox4x32((user & LOW, tick, c2, place | blocks), (k0, k1))
+        words[first : first + step] = drawn.transpose(0, 2, 1)
 
 
 @twin_of(_plainly)

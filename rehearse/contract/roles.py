@@ -25,7 +25,8 @@ class World(Protocol):
     """Where decisions have consequences.
 
     Optional, found by name: `refusals`, the items that give people nothing (a loan refused): nobody
-    takes them, whatever they are worth.
+    takes them, whatever they are worth; `apart`, true where societies face different items: it is then
+    asked about the people of one society at a time.
     """
 
     name: str

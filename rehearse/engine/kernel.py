@@ -147,8 +147,13 @@ class Simulation:
     def _blocks(self, rows: Rows) -> Iterator[Rows]:
         together = self.world.coupled or getattr(self.policy, "coupled", False)
         size = max(len(rows), 1) if together else self.block
-        for start in range(0, len(rows), size):
-            yield rows[start : start + size]
+        for some in self._societies(rows) if getattr(self.world, "apart", False) else (rows,):
+            for start in range(0, len(some), size):
+                yield some[start : start + size]
+
+    def _societies(self, rows: Rows) -> list[Rows]:
+        """Return the rows of each society that a world keeps apart, for it serves one at a time."""
+        return np.split(rows, np.flatnonzero(np.diff(self.users.columns["replica"].take(rows))) + 1)
 
     def _hold_session(self, rows: Rows) -> None:
         asked: Asked | None = self.open(rows)

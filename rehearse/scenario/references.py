@@ -23,6 +23,7 @@ FILES = (
     ("people", "model"),
     ("world", "name"),
     ("policy", "name"),
+    ("world", "settings", "items", "table"),
 )
 """Where a scenario may name a file; `EACH` stands for every entry."""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rehearse import exact
-from rehearse.agents import choice, memory, patience, scalar
+from rehearse.agents import choice, memory, patience, plain, scalar
 from rehearse.agents.crowd import Crowd
 from rehearse.chance import Chance
 from rehearse.columns import Columns
@@ -248,4 +248,4 @@ def test_memory_is_the_same_for_one_and_for_many(events, size, decay):
 @given(st.lists(number, max_size=20))
 def test_the_scalar_sum_is_the_exact_sum(numbers):
     """Adding halves onto halves in a list gives the bits of `exact.total`."""
-    assert scalar.total(numbers) == exact.total(np.array(numbers))
+    assert plain.total(numbers) == exact.total(np.array(numbers))

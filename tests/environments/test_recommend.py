@@ -16,7 +16,7 @@ from rehearse.chance import Chance
 from rehearse.columns import Columns
 from rehearse.contract import Decisions, Fault, Outcomes, Responses, Turn, World
 from rehearse.environments.recommend import Recommend, build
-from rehearse.environments.scores import IdealFinder, OwnScores, SharedScores
+from rehearse.environments.scores import IdealFinder, OwnScores, SharedScores, utilities
 from rehearse.errors import ScenarioError
 from rehearse.scenario.model import Drift
 
@@ -374,7 +374,7 @@ def test_both_ways_of_scoring_agree() -> None:
     tastes = exact.on_grid(np.random.default_rng(5).normal(size=(90, 3)))
     finder = _finder(12, 3, 5)
     shared = SharedScores(finder, np.arange(90), tastes)
-    own = OwnScores(tastes, finder.table, None)
+    own = OwnScores(utilities(tastes, finder.table), None)
     assert np.array_equal(shared.ideal, own.ideal)
     assert shared.of(shared.ideal) == pytest.approx(own.of(own.ideal), rel=1e-12)
 
