@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from pydantic import model_validator
 
-from rehearse.contract import Decisions, Flags, Ints, Requests, Stage
+from rehearse.contract import Decisions, Requests, Stage
 from rehearse.errors import PolicyLoadError, did_you_mean
+from rehearse.policies.picking import had
 from rehearse.policies.settings import checked, item_number
 from rehearse.scenario.base import Strict
 
@@ -61,12 +62,4 @@ class Bands:
         """Look up each person's band."""
         seen = requests.features[:, self._feature]
         item = self._items.take(np.searchsorted(self._cuts, seen, side="right"))
-        if requests.available is not None:
-            item = _had(item, requests.available)
-        return Decisions.of(item, score=seen, propensity=1.0)
-
-
-def _had(item: Ints, available: Flags) -> Ints:
-    can = available[np.arange(len(item)), item]
-    first = np.where(available.any(axis=1), available.argmax(axis=1), -1)
-    return np.where(can, item, first).astype(np.int32)
+        return Decisions.of(had(item, requests.available), score=seen, propensity=1.0)

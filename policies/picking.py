@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.columns import Array, Rows
-from rehearse.contract import NOTHING, Ints, Requests, Singles
+from rehearse.contract import NOTHING, Flags, Ints, Requests, Singles
 from rehearse.exact import Floats
 
 FAR = np.int32(1 << 30)
@@ -106,6 +106,15 @@ def _pass_over(scores: Singles, shown: Ints, everything: bool) -> None:  # noqa:
     spent = np.isneginf(scores[np.arange(len(scores)), scores.argmax(axis=1)])
     back = spent[row]
     scores[row[back], item[back]] = kept[back]
+
+
+def had(item: Ints, available: Flags | None) -> Ints:
+    """Return one item each: what was meant where it can be had, else the first that can (-1: nothing)."""
+    if available is None:
+        return item
+    can = available[np.arange(len(item)), item]
+    first = np.where(available.any(axis=1), available.argmax(axis=1), NOTHING)
+    return np.where(can, item, first).astype(np.int32)
 
 
 def passed_over(requests: Requests, *, avoid_shown: bool) -> Ints:

@@ -93,6 +93,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
             "logistic-v1", "rehearse.policies.logistic:Logistic", "logistic regression, trained every tick"
         ),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
+        Entry("allocation-v1", "rehearse.policies.allocation:Allocation", "where to look, by what was found"),
         Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),
         Entry("posted-price-v1", "rehearse.policies.prices:PostedPrice", "one price, or one for each group"),
         Entry("markup-v1", "rehearse.policies.prices:Markup", "cost and so much on top"),

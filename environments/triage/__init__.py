@@ -9,17 +9,20 @@ Each module gives its equations, units, sources and departures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rehearse.chance import Chance
 from rehearse.contract import World
-from rehearse.environments.triage import queue
+from rehearse.environments.triage import queue, sites
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.scenario.model import Drift
 
-KINDS = {"queue": queue.build}
+KINDS: dict[str, Callable[[Mapping[str, Any], Path | None, Chance], World]] = {
+    "queue": queue.build,
+    "sites": sites.build,
+}
 
 
 def build(

@@ -26,7 +26,7 @@ SETTINGS = {
     "interleaved-v1": {"policy": "popular-v1"},
     "threshold-v1": {"feature": "hinc", "at": 0.5},
 }
-ONE_ITEM = {"bands-v1", "logistic-v1", "threshold-v1"}
+ONE_ITEM = {"allocation-v1", "bands-v1", "logistic-v1", "threshold-v1"}
 """Policies that answer with one item, and have no setting `k`."""
 PRICES = {"posted-price-v1", "markup-v1", "q-learning-v1"}
 """Policies whose items must be prices: `test_prices` tries them."""
