@@ -101,18 +101,16 @@ def test_greedy_and_fair_allocations():
     """Greedy sends everybody where most is found; with alpha the shares found must be alike."""
     rates = np.array([8.0, 6.0, 4.0, 3.0, 1.5])
     greedy = allocation(rates, 6)
-    fair = allocation(rates, 6, alpha=0.3)
+    fair = allocation(rates, 6, alpha=0.35)
     assert greedy.sum() == fair.sum() == 6
     assert greedy.tolist() == [3, 2, 1, 0, 0]
     stats = pytest.importorskip("scipy.stats")
 
     def spread(plan):
-        found = [
-            stats.poisson.sf(np.arange(units), rate).sum() for units, rate in zip(plan, rates, strict=True)
-        ]
-        return np.ptp(found / rates)
+        each = zip(plan, rates, strict=True)
+        return np.ptp([stats.poisson.sf(np.arange(units), rate).sum() / rate for units, rate in each])
 
-    assert spread(fair) <= 0.3 < spread(greedy)
+    assert spread(fair) <= 0.35 < spread(greedy)
     with pytest.raises(PolicyLoadError, match="too many ways"):
         allocation(np.ones(30), 40, alpha=0.5)
 
