@@ -20,12 +20,14 @@ from typing import Any, Self
 import numpy as np
 
 from rehearse.columns import Array, Columns, stacked
+from rehearse.dialogue.domain import Domain
 from rehearse.errors import OutputError
 from rehearse.record.parts import Words, write_part
 from rehearse.record.reading import MANIFEST, SCENARIO, SESSIONS, TICKS, TURNS, USERS
 from rehearse.record.recorder import no_turns
 from rehearse.record.scope import Scope, sessions_of
 from rehearse.record.sink import Sink
+from rehearse.record.words import WORDS, write_words
 from rehearse.tables import commit, write_table, write_text
 
 CHECKPOINTS = "checkpoint"
@@ -46,6 +48,8 @@ class RunFolder:
     scope: Scope = field(default_factory=Scope)
     words: Words = field(default_factory=dict)
     """For the columns `rationale` and `guard`: what their codes are called."""
+    domain: Domain | None = None
+    """What people and model speak of, where they speak."""
     pages: list[tuple[int, Columns]] = field(default_factory=list)
     society: list[Columns] = field(default_factory=list)
     rows_waiting: int = 0
@@ -101,9 +105,10 @@ class RunFolder:
 
     def forget(self, tick: int) -> None:
         """Clear away this shard's parts that hold turns of this tick or a later one."""
-        for part in (self.path / self.scope.view).glob(f"ticks-*{self.shard}.parquet"):
-            if _first_tick(part) >= tick:
-                part.unlink()
+        for view in (self.scope.view, WORDS):
+            for part in (self.path / view).glob(f"ticks-*{self.shard}.parquet"):
+                if _first_tick(part) >= tick:
+                    part.unlink()
         for torn in (self.path / self.scope.view).glob(f".*{self.shard}.parquet.part"):
             torn.unlink()
 
@@ -196,9 +201,16 @@ class RunFolder:
             return
         first, final = self.pages[0][0], self.pages[-1][0]
         path = self.path / self.scope.view / f"ticks-{first:07d}-{final:07d}{self.shard}.parquet"
-        pages, words = [turns for _, turns in self.pages], self.words
+        pages, words, domain = [turns for _, turns in self.pages], self.words, self.domain
         self.pages, self.rows_waiting = [], 0
-        self.sink.put(lambda: _write_part(path, pages, words), sum(page.nbytes for page in pages))
+
+        def write() -> None:
+            _write_part(path, pages, words)
+            if domain is not None:
+                with writing(self.path):
+                    write_words(self.path / WORDS / path.name, pages, domain)
+
+        self.sink.put(write, sum(page.nbytes for page in pages))
 
 
 def _write_part(path: Path, pages: list[Columns], words: Words) -> None:

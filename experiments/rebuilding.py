@@ -17,6 +17,7 @@ from typing import Any, Self
 from rehearse.agents.wrapped import innermost
 from rehearse.columns import Rows
 from rehearse.contract import Remembers, Users, World
+from rehearse.dialogue.domain import Domain
 from rehearse.engine import Simulation
 from rehearse.errors import UserError
 from rehearse.experiments.build import Assembly, Override, Props, assemble, met, world_of
@@ -166,6 +167,12 @@ def words_of(assembly: Assembly) -> dict[str, tuple[str, ...]]:
     """Return what the codes of rationales and guards are called now."""
     policy = assembly.policy
     return {"rationale": tuple(policy.rationales), "guard": tuple(policy.guards)}
+
+
+def domain_of(assembly: Assembly) -> Domain | None:
+    """Return what people and model speak of, where the world is a dialogue."""
+    found: Domain | None = getattr(assembly.simulation.world, "domain", None)
+    return found
 
 
 def _props(before: Mapping[str, Any], last: Props, policy: object | None) -> Props:

@@ -11,11 +11,12 @@ import numpy as np
 from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.experiments.build import Assembly
-from rehearse.experiments.rebuilding import legs_of, words_of
+from rehearse.experiments.rebuilding import domain_of, legs_of, words_of
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.record.parts import readable
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import NOT_DIGESTED
+from rehearse.record.words import WORDS, told
 
 KEYS = ("replica", "user", "turn")
 Words = dict[str, tuple[str, ...]]
@@ -78,7 +79,16 @@ class Comparer:
         sql = f"SELECT * FROM {scope.view} WHERE tick = {tick} ORDER BY {', '.join(KEYS)}"
         stored = self.record.query(sql)
         (table,), words = readable([kept], words_of(self.assembly))
-        self.found = _first_difference(tick, stored, _in_words(table, words))
+        self.found = _first_difference(tick, stored, _in_words(table, words)) or self._spoken(tick, kept)
+
+    def _spoken(self, tick: int, turns: Columns) -> Difference | None:
+        """Compare what passed in words, where anything did."""
+        domain = domain_of(self.assembly)
+        now = {} if domain is None else told(turns, domain)
+        if not now:
+            return None
+        sql = f"SELECT * FROM {WORDS} WHERE tick = {tick} ORDER BY {', '.join(KEYS)}"
+        return _first_difference(tick, self.record.query(sql), now)
 
 
 def replay(folder: Path, *, policy: object | None = None, spread: Spread = ONE_PROCESS) -> Replay:

@@ -21,7 +21,7 @@ from rehearse.experiments.folder import RunFolder, refuse_used
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
-from rehearse.experiments.rebuilding import Leg, last_policy, legs_of, words_of
+from rehearse.experiments.rebuilding import Leg, domain_of, last_policy, legs_of, words_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
@@ -136,6 +136,7 @@ class Production:
         if self.witness is not None:
             self.witness(tick, turns, society)
         self.folder.words = words_of(self.assembly)
+        self.folder.domain = domain_of(self.assembly)
         self.folder.keep(tick, turns, society)
 
     def _rest(self) -> None:

@@ -9,7 +9,7 @@ is refused whole, with AnswerError.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Array
 from rehearse.contract import NOTHING, Decisions, Fault, Flags, Requests
+from rehearse.dialogue.talk import Reply
 from rehearse.errors import did_you_mean
 from rehearse.exact import Floats
 from rehearse.policies.complaints import AnswerError, Complaints
 from rehearse.policies.judge import NOT_A_NUMBER, UNKNOWN, Judge, Places, emptied, in_order
+from rehearse.policies.speech import Transcript, each
 
 KEYS = ("action", "slate", "score", "propensity")
 NUMBERS = ("score", "propensity")
@@ -40,6 +42,9 @@ def read(answer: object, requests: Requests, complaints: Complaints) -> Decision
     """Return the answer to a batch as Decisions; raise AnswerError where its shape is not the batch's."""
     if isinstance(answer, Decisions):
         return _checked(answer, requests, complaints)
+    spoken = each(answer, len(requests)) if requests.talk is not None else None
+    if spoken is not None:
+        return read_each(list(spoken), requests, complaints)
     parts = _parts(answer)
     table = _table(parts["slate"], len(requests))
     given = {name: _column(name, parts[name], len(requests)) for name in NUMBERS if name in parts}
@@ -52,9 +57,10 @@ def read_each(answers: Sequence[object], requests: Requests, complaints: Complai
     rows: list[Sequence[object]] = []
     given = {name: np.full(len(answers), np.nan) for name in ("score", "propensity")}
     said: set[str] = set()
+    transcript = Transcript(requests)
     for i, answer in enumerate(answers):
         try:
-            rows.append(_one(answer, i, given, said))
+            rows.append(_one(transcript.item(i, answer), i, given, said))
         except AnswerError as error:
             rows.append(())
             failed[i] = (error.fault, error.sentence)
@@ -62,7 +68,7 @@ def read_each(answers: Sequence[object], requests: Requests, complaints: Complai
     for i, row in enumerate(rows):
         table[i, : len(row)] = row
     given = {name: column for name, column in given.items() if name in said}
-    return _finish(table, given, failed, requests, complaints, complete=False)
+    return transcript.finish(_finish(table, given, failed, requests, complaints, complete=False))
 
 
 def _one(answer: object, i: int, given: dict[str, NDArray[np.float64]], said: set[str]) -> Sequence[object]:
@@ -196,10 +202,11 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
     Here NaN as a score or propensity says that there is none. Guard and measured time are not the
     model's to set.
     """
-    columns = {f.name: np.asarray(getattr(answer, f.name)) for f in fields(Decisions)}
+    columns = {name: np.asarray(getattr(answer, name)) for name in Decisions.columns()}
     if _clean(columns, requests):
         neutral = {name: columns[name][0] for name in NEUTRAL}
-        return Decisions.of(columns["slate"], **neutral | {"guard": None, "measured": None})
+        made = Decisions.of(columns["slate"], **neutral | {"guard": None, "measured": None})
+        return made if answer.reply is None else replace(made, reply=_reply(answer.reply, requests))
     for name, column in columns.items():
         if column.shape[:1] != (len(requests),):
             sentence = f"answered {name} of shape {column.shape} to {len(requests)} requests"
@@ -213,7 +220,16 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
     judge.number("score", made.score, ~np.isinf(made.score))
     judge.number("propensity", made.propensity, np.isnan(made.propensity) | _is_share(made.propensity))
     judge.number("latency", made.latency, np.isfinite(made.latency) & (made.latency >= 0.0))
-    return emptied(made)
+    return emptied(made if answer.reply is None else replace(made, reply=_reply(answer.reply, requests)))
+
+
+def _reply(reply: Reply, requests: Requests) -> Reply | None:
+    """Return what a model said in acts of its own, copied; nothing where nobody speaks."""
+    if requests.talk is None:
+        return None
+    if len(reply) != len(requests):
+        raise AnswerError(Fault.WRONG_SHAPE, f"said {len(reply)} replies to {len(requests)} requests")
+    return reply.take(np.arange(len(requests)))
 
 
 def _clean(columns: Mapping[str, Array], requests: Requests) -> bool:

@@ -9,6 +9,8 @@ person as a plain dict: each feature by name, and
     intent   first, another, more or retry
     turn     the number of the turn in the session, from 0
 
+and, in a dialogue, `acts`, `text`, `history` and `tools` (`policies.speech`).
+
 Further parameters with defaults are settings. What may be answered stands in `policies.answers`.
 """
 
@@ -22,6 +24,7 @@ from typing import Any, Literal, TypeVar
 
 from rehearse.contract import Decisions, Intent, Requests
 from rehearse.errors import PolicyHungError, PolicyLoadError, did_you_mean
+from rehearse.policies import speech
 from rehearse.policies.answers import Failed, read, read_each
 from rehearse.policies.complaints import Complaints, told
 from rehearse.policies.limits import renew
@@ -116,12 +119,16 @@ def people(requests: Requests) -> Iterator[dict[str, Any]]:
     features, shown = requests.features.tolist(), requests.shown.tolist()
     for i, intent in enumerate(requests.intent.tolist()):
         can = items if requests.available is None else [items[j] for j in requests.available[i].nonzero()[0]]
-        yield dict(zip(requests.names, features[i], strict=True)) | {
-            "items": list(can),
-            "shown": [items[j] for j in shown[i] if j >= 0],
-            "intent": words[intent],
-            "turn": requests.turn,
-        }
+        yield (
+            dict(zip(requests.names, features[i], strict=True))
+            | {
+                "items": list(can),
+                "shown": [items[j] for j in shown[i] if j >= 0],
+                "intent": words[intent],
+                "turn": requests.turn,
+            }
+            | ({} if requests.talk is None else speech.told(requests.talk, i))
+        )
 
 
 def adapt(

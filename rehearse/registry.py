@@ -64,12 +64,18 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
             "rehearse.environments.lending:build",
             "applicants with a score and a group, loans that some repay",
         ),
+        Entry(
+            "assist-v1",
+            "rehearse.environments.assist.world:build",
+            "a dialogue: an assistant with a database",
+        ),
         Entry("workload-v1", "rehearse.environments.workload:build", "items of the common workload"),
         Entry("triage-v1", "rehearse.environments.triage:build", "queues, sites to look at, treatments"),
         Entry("pricing-v1", "rehearse.environments.pricing.world:build", "prices, buyers, rivals and stock"),
     ),
     "people": (
         Entry("crowd-v1", "rehearse.agents.crowd:build", "personas with goals, memory, patience and friends"),
+        Entry("callers-v1", "rehearse.agents.dialogue.callers:build", "people with a goal and an agenda"),
         Entry("workload-v1", "rehearse.agents.workload:build", "the lean people of the common workload"),
         Entry("cases-v1", "rehearse.agents.cases:build", "cases of a queue, who come once and wait"),
     ),
@@ -92,6 +98,10 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry(
             "logistic-v1", "rehearse.policies.logistic:Logistic", "logistic regression, trained every tick"
         ),
+        Entry(
+            "slot-filling-v1", "rehearse.policies.assistants:SlotFilling", "asks for slots, then recommends"
+        ),
+        Entry("forgetful-v1", "rehearse.policies.assistants:Forgetful", "recommends by what was said last"),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
         Entry("allocation-v1", "rehearse.policies.allocation:Allocation", "where to look, by what was found"),
         Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),

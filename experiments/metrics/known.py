@@ -61,6 +61,20 @@ _ALL = (
         ),
     ),
     Metric(
+        name="success",
+        scale="share",
+        better="higher",
+        meaning="The share of sessions whose end state, checked by the world, is what the person wanted.",
+        phrase="{} sessions ended with what the person wanted, by the end state",
+        measure=Ratio("success", JUDGED),
+        cases=Cases(
+            f"{JUDGED} AND success = 0",
+            "turn DESC",
+            "did not get what was wanted ({end}) by turn {turn}",
+        ),
+        needs=("success",),
+    ),
+    Metric(
         name="acceptance",
         scale="share",
         better="higher",

@@ -18,6 +18,7 @@ END_COLOURS = {
     "turn_cap": "var(--dull)",
     "time_budget": "var(--dull)",
     "policy_stop": "var(--bad-soft)",
+    "transferred": "var(--bad-soft)",
     "guard": "var(--bad-soft)",
     "policy_error": "var(--bad)",
     "infra_error": "var(--dull)",

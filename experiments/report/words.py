@@ -15,6 +15,7 @@ ENDS = {
     "turn_cap": "ran out of turns",
     "time_budget": "ran out of time",
     "policy_stop": "the model ended it",
+    "transferred": "handed over",
     "guard": "stopped by a guard",
     "policy_error": "left without an answer",
     "infra_error": "infrastructure failed",

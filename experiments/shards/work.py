@@ -15,7 +15,7 @@ from rehearse.columns import Array, Columns
 from rehearse.errors import NotCompletedError, RehearseError
 from rehearse.experiments.build import Assembly
 from rehearse.experiments.folder import RunFolder
-from rehearse.experiments.rebuilding import Leg, in_legs, words_of
+from rehearse.experiments.rebuilding import Leg, domain_of, in_legs, words_of
 from rehearse.experiments.resources import peak_memory_mb
 from rehearse.experiments.shards.sayings import DONE, FAILED, READY, Facts, Link, Page, Spent, Start, Task
 from rehearse.experiments.shards.states import LINKS, State, own_part
@@ -101,6 +101,7 @@ class Shard:
         self.turns, self.society = turns, society
         if self.folder is not None:
             self.folder.words = words_of(self.assembly)
+            self.folder.domain = domain_of(self.assembly)
             self.folder.keep(tick, turns, Columns(length=0))
 
     def _own(self, state: State) -> State:

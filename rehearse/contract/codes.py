@@ -61,6 +61,8 @@ class End(Code):
     POLICY_ERROR = 9
     """Left because the model failed to answer."""
     INFRA_ERROR = 10
+    TRANSFERRED = 11
+    """The model handed the person over to somebody else."""
 
 
 class Fault(Code):

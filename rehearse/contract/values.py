@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rehearse.chance import Chance, Words
 from rehearse.columns import Array, Rows, everywhere
 from rehearse.contract.codes import NOTHING, Codes, Flags, Ints, Singles
+from rehearse.dialogue.talk import Reply, Said, Talk
 from rehearse.errors import ContractError
 from rehearse.exact import Floats
 
@@ -153,6 +154,8 @@ class Requests:
     chance: Chance | None = field(default=None, repr=False)
     truth: Callable[[Rows], Floats] | None = field(default=None, repr=False)
     """Only for a policy that says `sees_truth`: given positions in this batch, the true utilities (·, m)."""
+    talk: Talk | None = None
+    """What people say in words, where the world is a dialogue."""
 
     def __len__(self) -> int:
         """Return how many people ask."""
@@ -173,6 +176,7 @@ class Requests:
             available=None if self.available is None else self.available.take(index, axis=0),
             noised=None if self.noised is None else self.noised.take(index),
             truth=inner,
+            talk=None if self.talk is None else self.talk.take(index),
         )
 
     def uniform(self, purpose: str, count: int = 1) -> Floats:
@@ -205,6 +209,8 @@ class Decisions:
     """Which guard changed or vetoed the answer (its position in the scenario), or -1."""
     measured: Singles
     """Wall-clock milliseconds of the call; recorded beside the rest, never felt by anybody."""
+    reply: Reply | None = None
+    """What a model says in acts or words of its own, in a dialogue; None: the item says all."""
 
     def __len__(self) -> int:
         """Return how many answers there are."""
@@ -230,7 +236,7 @@ class Decisions:
             "guard": (NOTHING, np.int8),
             "measured": (np.nan, np.float32),
         }
-        columns = {}
+        columns: dict[str, Any] = {}
         for name, (value, kind) in neutral.items():
             found = given.pop(name, None)
             # What is not given is one number told once (stride 0), not an array of copies.
@@ -245,7 +251,14 @@ class Decisions:
 
     def take(self, index: Rows) -> Self:
         """Return the decisions at some positions."""
-        return type(self)(**{f.name: getattr(self, f.name).take(index, axis=0) for f in fields(self)})
+        parts: dict[str, Any] = {n: getattr(self, n).take(index, axis=0) for n in self.columns()}
+        parts["reply"] = None if self.reply is None else self.reply.take(index)
+        return type(self)(**parts)
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """Return the names of the columns: all but the reply."""
+        return tuple(f.name for f in fields(cls) if f.name != "reply")
 
     def first(self, places: int) -> Self:
         """Return the decisions with slates of so many places at most."""
@@ -260,8 +273,9 @@ class Decisions:
         slates = [
             np.pad(p.slate, ((0, 0), (0, widest - p.slate.shape[1])), constant_values=NOTHING) for p in parts
         ]
-        rest = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)[1:]}
-        return cls(slate=np.concatenate(slates), **rest)
+        rest = {name: np.concatenate([getattr(p, name) for p in parts]) for name in cls.columns()[1:]}
+        reply = Reply.join([(len(p), p.reply) for p in parts])
+        return cls(slate=np.concatenate(slates), **rest, reply=reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +292,8 @@ class Responses:
     """An `End`: NONE for those who go on."""
     seconds: Singles | None = None
     """What the turn took them, in simulated seconds; None: as long as the scenario's time says."""
+    said: Said | None = None
+    """What passed in words, where the world is a dialogue: kept in a side table of the record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rehearse.columns import Array, Columns
 from rehearse.contract import End, Fault, Intent
+from rehearse.record.words import in_words
 from rehearse.tables import write_pages
 
 Words = Mapping[str, tuple[str, ...]]
@@ -27,7 +28,7 @@ def write_part(path: Path, pages: Sequence[Columns], words: Words) -> None:
 
 def readable(pages: Sequence[Columns], words: Words) -> tuple[list[Columns], dict[str, tuple[str, ...]]]:
     """Return turns without the columns that hold nothing on any page, and the words of their codes."""
-    kept = dict.fromkeys(name for page in pages for name in page)
+    kept = dict.fromkeys(name for page in pages for name in page if not in_words(name))
     kept = {n: None for n in kept if not all(_empty(n, page[n]) for page in pages if n in page)}
     named = {"intent": Intent.words(), "fault": Fault.words(), "end": End.words()}
     # -1 is "none": one place further, it is the empty word.

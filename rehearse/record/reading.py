@@ -11,6 +11,7 @@ from rehearse.columns import Columns
 from rehearse.errors import NotFoundError, OutputError
 from rehearse.record.recorder import KINDS
 from rehearse.record.scope import Scope
+from rehearse.record.words import WORDS
 from rehearse.scenario.model import Scenario
 from rehearse.tables import Filled, View, query
 
@@ -86,11 +87,14 @@ class RunRecord:
     def query(self, sql: str) -> Columns:
         """Run a SELECT over the views turns, users, ticks (and ties, where people know each other).
 
-        There is a view sessions where a row a session was kept instead of the turns.
+        There is a view sessions where a row a session was kept instead of the turns, and a view words where
+        people and model spoke (`rehearse.record.words`).
         """
         views: dict[str, View] = {"turns": Filled(f"{self.folder}/{TURNS}/*.parquet", self._not_recorded)}
         if (self.folder / SESSIONS).is_dir():
             views["sessions"] = f"{self.folder}/{SESSIONS}/*.parquet"
+        if (self.folder / WORDS).is_dir():
+            views[WORDS] = f"{self.folder}/{WORDS}/*.parquet"
         for name, file in (("users", USERS), ("ticks", TICKS), ("ties", TIES)):
             if (self.folder / file).is_file():
                 views[name] = str(self.folder / file)

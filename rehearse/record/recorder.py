@@ -13,6 +13,7 @@ from rehearse.columns import Array, Columns, everywhere
 from rehearse.contract import Exchange, Ints, Users
 from rehearse.record.digest import Leaves, Links, digest_of, first_links, leaves_of, next_links
 from rehearse.record.page import KEYS, Page, joined
+from rehearse.record.words import WORDS, in_words
 
 NOT_DIGESTED = frozenset({"measured_ms"})
 """Columns that differ between two runs of the same thing."""
@@ -73,7 +74,9 @@ class Recorder:
             self._close_block()
         columns = columns_of(exchange)
         if self.columns is not None:
-            columns = {name: a for name, a in columns.items() if name in self.columns or name in KEYS}
+            words = WORDS in self.columns
+            wanted = {*self.columns, *KEYS, *(n for n in columns if words and in_words(n))}
+            columns = {name: a for name, a in columns.items() if name in wanted}
         self._block.add(columns, exchange.end)
 
     def on_tick(self, tick: int, users: Users) -> None:
@@ -167,6 +170,7 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
         "end": exchange.end,
         **becomes,
         **outcomes.detail,
+        **({} if exchange.responses.said is None else exchange.responses.said.columns()),
     }
 
 

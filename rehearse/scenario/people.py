@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -305,6 +305,8 @@ class People(Strict):
     count: Count = 1000
     model: str = Field(default="crowd-v1", min_length=1)
     """How people behave: a registered name, or `people.py:build`. Others than crowd-v1 say what they read."""
+    settings: dict[str, Any] = {}
+    """What another model than crowd-v1 takes besides; its own schema checks it."""
     source: Source | None = None
     traits: dict[str, Distribution] = {}
     """Named numbers; the names in `agents.TRAITS` steer behaviour and have defaults.

@@ -110,11 +110,11 @@ def _misshapen(answer: object, requests: Requests) -> Iterator[str]:
     if not isinstance(answer, Decisions):
         yield f"shape: decide returned a {type(answer).__name__}, not Decisions (see Decisions.of)."
         return
-    for field in fields(Decisions):
-        column: Array = np.asarray(getattr(answer, field.name))
-        wanted = 2 if field.name == "slate" else 1
+    for name in Decisions.columns():
+        column: Array = np.asarray(getattr(answer, name))
+        wanted = 2 if name == "slate" else 1
         if column.ndim != wanted or len(column) != len(requests):
-            yield f"shape: {field.name} has shape {column.shape} for {len(requests)} requests."
+            yield f"shape: {name} has shape {column.shape} for {len(requests)} requests."
     if np.asarray(answer.slate).dtype.kind != "i":
         yield f"shape: the slate holds {np.asarray(answer.slate).dtype}, not whole numbers of items."
 

@@ -1,0 +1,1 @@
+"""People who call an assistant: goals, an agenda, patience (`callers`)."""

@@ -1,0 +1,1 @@
+"""Dialogue: acts, domains, what passes in words; shared by people, worlds, policies and the record."""
