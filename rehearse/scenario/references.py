@@ -77,7 +77,7 @@ def _parts(parts: list[Any], path: tuple[str, ...]) -> list[tuple[dict[str, Any]
             parts = [each for part in parts for each in (part.values() if isinstance(part, dict) else part)]
         else:
             parts = [part.get(key) or {} for part in parts]
-    return [(part, last) for part in parts]
+    return [(part, last) for part in parts if isinstance(part, dict)]
 
 
 def _file_in(path: tuple[str, ...], value: object) -> tuple[str, str] | None:
