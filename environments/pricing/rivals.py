@@ -40,6 +40,7 @@ class Rivals:
         self.cost = np.array([cost if rival.cost is None else rival.cost for rival in self._rules])
         self.moving = any(rival.rule != "fixed" for rival in self._rules)
         """Whether any of them answers to what is offered here."""
+        self._given: Floats | None = None
         self.begin(np.zeros(1, dtype=np.int32))
 
     def __len__(self) -> int:
@@ -76,13 +77,23 @@ class Rivals:
         for rival, share in enumerate(shares.T):
             self._shares[:, rival] += np.bincount(society, weights=share, minlength=count)
 
+    def ask(self, prices: Floats) -> None:
+        """Have the rivals of each society ask these prices (R, k) from the next tick on, by no rule."""
+        self._given = np.array(prices, dtype=np.float64)
+
+    def expected(self) -> Floats:
+        """Return the part of the last customers that each rival could expect, shape (R, k)."""
+        return np.asarray(self._shares / np.maximum(self._customers, 1)[:, None])
+
     def enter(self, moves: Moves) -> None:
         """Begin a tick: move prices where the last tick was a market day."""
         open_for = np.flatnonzero(self._customers)
         self._offer_noted(open_for)
         self.last[open_for] = self.prices[open_for]
         for number, (name, rival) in enumerate(zip(self.names, self._rules, strict=True)):
-            if rival.rule == "fixed":
+            if self._given is not None:
+                self.prices[:, number] = self._given[:, number]
+            elif rival.rule == "fixed":
                 self.prices[:, number] = moves.now(f"price.{name}", rival.price)
             elif len(open_for):
                 self.prices[open_for, number] = self._next(number, rival, open_for)
@@ -135,7 +146,7 @@ class Rivals:
         tables, own = self._tables[name], self.prices[some, number]
         state = nearest(self._grid, self.offered[some]) * m + nearest(self._grid, own)
         days = tables.period[some]
-        earned = (own - self.cost[number]) * (self._shares[some, number] / self._customers[some])
+        earned = (own - self.cost[number]) * self.expected()[some, number]
         tables.earned[some] = earned
         best = tables.best(some, state)
         drawn = self._chance.uniform(f"world/rival/{name}", self.societies[some], days, count=2)

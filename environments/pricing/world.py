@@ -222,7 +222,7 @@ class Pricing:
         """Return whom everybody bought from, and let rivals note what they could expect."""
         society = self.rivals.place(turn.replica)
         shares = buyers.shares(self._of_rivals(buyers, society))
-        if self.rivals.moving:
+        if self.coupled:
             self.rivals.note(society, offered, shares * (1.0 - likely)[:, None])
         passed = (turn.uniform("world/rival") >= np.cumsum(shares, axis=1)).sum(axis=1)
         elsewhere = np.where(passed < len(self.rivals), passed + 1, NOBODY)
