@@ -53,10 +53,7 @@ class Sellers(ParallelEnv[str, Singles, int]):
         self._data = None if data is None else Path(data)
         self._number = -1
         self.possible_agents: list[str] = []
-        world: Any = self._seated(0).simulation.world
-        if not isinstance(world, Pricing) or not len(world.rivals):
-            problem = f"the scenario {self._scenario.name!r} has no market of several sellers."
-            raise UserError(problem, "Take one of the world pricing-v1 with rivals, such as duopoly.")
+        world = self._market(self._seated(0).simulation.world)
         self.possible_agents = [HERE, *world.rivals.names]
         self.agents: list[str] = []
         self.prices: Floats = world.grid
@@ -83,7 +80,7 @@ class Sellers(ParallelEnv[str, Singles, int]):
             self._scenario = self._scenario.model_copy(update={"seed": int(seed)})
         self._number = 0 if seed is not None else self._number + 1
         self._simulation = self._seated(self._number).simulation
-        self._world: Any = self._simulation.world
+        self._world = self._market(self._simulation.world)
         self._till = _Till(len(self.possible_agents))
         self._simulation.watchers.append(self._till)
         self.agents = list(self.possible_agents)
@@ -115,6 +112,12 @@ class Sellers(ParallelEnv[str, Singles, int]):
 
     def close(self) -> None:
         """Let go of nothing."""
+
+    def _market(self, world: object) -> Pricing:
+        if isinstance(world, Pricing) and len(world.rivals):
+            return world
+        problem = f"the scenario {self._scenario.name!r} has no market of several sellers."
+        raise UserError(problem, "Take one of the world pricing-v1 with rivals, such as duopoly.")
 
     def _seated(self, number: int) -> Assembly:
         self._posted = _Posted()
