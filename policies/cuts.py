@@ -78,8 +78,8 @@ class Cuts:
         """Return the chance that each person hears yes."""
         code = np.asarray(group, dtype=np.int64)
         # As float32 on both sides: a value that was written equal to a cut is equal to it.
-        cut = self.at.astype(np.float32).astype(np.float64)[society, code]
-        return np.where(value == cut, self.lot[society, code], (value > cut).astype(np.float64))
+        x, cut = value.astype(np.float32), self.at.astype(np.float32)[society, code]
+        return np.where(x == cut, self.lot[society, code], (x > cut).astype(np.float64))
 
 
 def by_group(given: float | Mapping[str, float], stage: Stage, path: str) -> Floats:

@@ -95,6 +95,17 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry(
             "interleaved-v1", "rehearse.policies.interleaving:build", "another model, other items mixed in"
         ),
+        Entry("max-utility-v1", "rehearse.policies.fair:MaxUtility", "the cuts worth most"),
+        Entry(
+            "equal-opportunity-v1",
+            "rehearse.policies.fair:EqualOpportunity",
+            "cuts with equal true positive rates",
+        ),
+        Entry(
+            "demographic-parity-v1",
+            "rehearse.policies.fair:DemographicParity",
+            "cuts with equal selection rates",
+        ),
         Entry(
             "logistic-v1", "rehearse.policies.logistic:Logistic", "logistic regression, trained every tick"
         ),

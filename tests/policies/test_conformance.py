@@ -25,8 +25,19 @@ SETTINGS = {
     "bands-v1": {"feature": "hinc", "cuts": [-1.0, 0.0, 1.0]},
     "interleaved-v1": {"policy": "popular-v1"},
     "threshold-v1": {"feature": "hinc", "at": 0.5},
+    "max-utility-v1": {"feature": "hinc", "grid": {"low": -1, "high": 1, "step": 0.5}},
+    "equal-opportunity-v1": {"feature": "hinc", "grid": {"low": -1, "high": 1, "step": 0.5}},
+    "demographic-parity-v1": {"feature": "hinc", "grid": {"low": -1, "high": 1, "step": 0.5}},
 }
-ONE_ITEM = {"allocation-v1", "bands-v1", "logistic-v1", "threshold-v1"}
+ONE_ITEM = {
+    "allocation-v1",
+    "bands-v1",
+    "logistic-v1",
+    "threshold-v1",
+    "max-utility-v1",
+    "equal-opportunity-v1",
+    "demographic-parity-v1",
+}
 """Policies that answer with one item, and have no setting `k`."""
 PRICES = {"posted-price-v1", "markup-v1", "q-learning-v1"}
 """Policies whose items must be prices: `test_prices` tries them."""

@@ -217,3 +217,92 @@ def test_a_model_that_people_answer_to_loses_until_it_is_trained_again(
     )
     assert right["share"][1] == pytest.approx(met, abs=1e-6)
     assert right["share"][2] == pytest.approx(after, abs=1e-6)
+
+
+GYM_CHANCES = (0.1, 0.2, 0.45, 0.6, 0.65, 0.7, 0.7)
+GYM_POOLS = {"A": (0, 0.1, 0.1, 0.2, 0.3, 0.3, 0), "B": (0.1, 0.1, 0.2, 0.3, 0.3, 0, 0)}
+
+
+def gym_lending(policy, settings, ticks, replicas):
+    """Return the lending of ml-fairness-gym: one applicant a step, out of pools that loans move by .01."""
+    return Scenario.model_validate(
+        {
+            "name": "gym-lending",
+            "world": {
+                "name": "lending-v1",
+                "settings": {
+                    "groups": list(GYM_POOLS),
+                    "terms": {"grant": {"amount": 1.0, "rate": 1.0}},
+                    "repayment": {"curve": {"scores": list(range(7)), "chances": list(GYM_CHANCES)}},
+                    "pool": {"scores": list(range(7)), "shares": {k: list(v) for k, v in GYM_POOLS.items()}},
+                    "bank": {"cash": 10_000, "closes": True},
+                },
+            },
+            "people": {
+                "count": 1,
+                "groups": {"trait": "kind", "names": list(GYM_POOLS)},
+                "traits": {
+                    "kind": 0,
+                    "score": {"discrete": {"values": list(range(7)), "shares": GYM_POOLS["A"]}},
+                },
+                "segments": [
+                    {
+                        "name": "B",
+                        "share": 0.5,
+                        "traits": {
+                            "kind": 1,
+                            "score": {"discrete": {"values": list(range(7)), "shares": GYM_POOLS["B"]}},
+                        },
+                    }
+                ],
+                "tastes": {"each": 0.0},
+                "visible": ["score"],
+                "behaviour": {"choice": "always", "visit_trust": 0.0},
+                "memory": {"on": False},
+                "goals": [{"name": "borrow", "rate": 1.0, "at_start": 1.0, "deadline": 1}],
+            },
+            "policy": {"name": policy, "settings": settings},
+            "time": {"ticks": ticks, "max_turns": 1},
+            "replicas": replicas,
+            "seed": 200,
+            "assumptions": ["As in ml-fairness-gym."],
+            "limitations": ["As in ml-fairness-gym."],
+        }
+    )
+
+
+def gym_loop(cut, steps, runs):
+    """Return the pools (runs, 2, 7) and the cash of the same loop, written out with numpy's generator."""
+    rng = np.random.default_rng(5)
+    pools = np.repeat(np.array(list(GYM_POOLS.values()))[None], runs, axis=0)
+    cash, every = np.full(runs, 10_000.0), np.arange(runs)
+    for _ in range(steps):
+        group = rng.integers(0, 2, runs)
+        reached = np.cumsum(pools[every, group], axis=1)
+        score = (reached <= rng.random(runs)[:, None] * reached[:, -1:]).sum(axis=1)
+        lent, repaid = score >= cut, rng.random(runs) < np.array(GYM_CHANCES)[score]
+        cash += np.where(lent, np.where(repaid, 1.0, -1.0), 0.0)
+        target = score + np.where(repaid, 1, -1)
+        moves = np.flatnonzero(lent & (target >= 0) & (target < 7))
+        part = np.minimum(0.01, pools[moves, group[moves], score[moves]])
+        pools[moves, group[moves], score[moves]] -= part
+        pools[moves, group[moves], target[moves]] += part
+    return pools, cash
+
+
+def test_lending_from_a_pool_is_the_loop_of_ml_fairness_gym():
+    """Pools and cash after 300 steps with the cut at 3: as in the loop written out, to 4 errors."""
+    steps, runs = 300, 200
+    model = rehearse.model(gym_lending("threshold-v1", {"at": 3}, steps, runs))
+    while model.running:
+        model.step()
+    state = model.simulation.world.state()
+    pools, cash = gym_loop(3, steps, 4 * runs)
+    assert state["pool"].sum(axis=2) == pytest.approx(np.ones((runs, 2)))
+    for ours, theirs in (
+        (state["cash"], cash),
+        *((state["pool"][:, g] @ np.arange(7), pools[:, g] @ np.arange(7)) for g in (0, 1)),
+    ):
+        error = np.hypot(ours.std() / np.sqrt(len(ours)), theirs.std() / np.sqrt(len(theirs)))
+        assert abs(ours.mean() - theirs.mean()) < 4.0 * error
+        assert ours.std() == pytest.approx(theirs.std(), rel=0.25)
