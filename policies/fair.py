@@ -35,6 +35,7 @@ from rehearse.scenario.base import NotNegative, Positive, Share, Strict
 
 Rule = Literal["max-utility", "equal-opportunity", "demographic-parity"]
 MOST_VALUES = 100_000
+ROUNDING = 2.0**-22
 
 
 class Grid(Strict):
@@ -55,12 +56,13 @@ class Grid(Strict):
     def values(self) -> Floats:
         """Return the values, ascending."""
         count = int((self.high - self.low) / self.step + 1e-9) + 1
-        return self.low + self.step * np.arange(count)
+        return np.asarray(self.low + self.step * np.arange(count), dtype=np.float64)
 
     def places(self, value: Floats) -> Ints:
         """Return the place of the value that each number reaches; the ends hold what lies beyond."""
-        # A millionth of a step makes up for what 32 bits cannot hold.
-        place = np.floor((value - self.low) / self.step + 1e-6)
+        # What is shown has 32 bits: it may lie a little below the value that it was meant to reach.
+        slack = ROUNDING * max(abs(self.low), abs(self.high))
+        place = np.searchsorted(self.values, value + slack, side="right") - 1
         return np.clip(place, 0, len(self.values) - 1).astype(np.int32)
 
 
@@ -180,12 +182,12 @@ class Learned:
         worth = counts["applied"] * (chance * given.gain - (1.0 - chance) * given.loss)
         if self.rule == "max-utility":
             summed = worth.sum(axis=1, keepdims=True) if given.pooled else worth
-            place = np.broadcast_to(_best(summed), self._at.shape)
-            lot = np.ones(self._at.shape)
+            place: Ints = np.broadcast_to(_best(summed), self._at.shape)
+            lot: Floats = np.ones(self._at.shape)
         else:
             weight = counts["applied"] * (chance if self.rule == "equal-opportunity" else 1.0)
             pairs = [_fair(w, u) for w, u in zip(weight, worth, strict=True)]
-            place, lot = (np.stack([pair[i] for pair in pairs]) for i in (0, 1))
+            place, lot = np.stack([p for p, _ in pairs]), np.stack([q for _, q in pairs])
         cuts = np.append(self._values, np.inf)
         self._at, self._lot = cuts.take(place), np.array(lot, dtype=np.float64)
 

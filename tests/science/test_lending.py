@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import zipfile
 from pathlib import Path
 
@@ -306,3 +307,94 @@ def test_lending_from_a_pool_is_the_loop_of_ml_fairness_gym():
         error = np.hypot(ours.std() / np.sqrt(len(ours)), theirs.std() / np.sqrt(len(theirs)))
         assert abs(ours.mean() - theirs.mean()) < 4.0 * error
         assert ours.std() == pytest.approx(theirs.std(), rel=0.25)
+
+
+COSTS = {"A": 5.0, "B": 10.0}
+ELIGIBLE = 0.55
+
+
+def college(jury, rounds, replicas):
+    """Return college admission of ml-fairness-gym: 20 new applicants a round, who answer to the cut."""
+    return Scenario.model_validate(
+        {
+            "name": "college",
+            "world": {
+                "name": "lending-v1",
+                "settings": {
+                    "refusal": "reject",
+                    "terms": {"admit": {"gain": 1.0, "loss": 1.0}},
+                    "repayment": {"qualifies": ELIGIBLE},
+                    "labels": "always",
+                },
+            },
+            "people": {
+                "count": 20 * rounds,
+                "arrivals": {"start": 20, "steady": 20},
+                "groups": {"trait": "kind", "cuts": [0.5], "names": list(COSTS)},
+                "traits": {
+                    "kind": {"uniform": {}},
+                    "score": {"normal": {"mean": 0.5, "sd": 0.1}, "low": 0.0, "high": 1.0},
+                },
+                "tastes": {"each": 0.0},
+                "visible": ["score"],
+                "behaviour": {"choice": "always", "visit_trust": 0.0},
+                "memory": {"on": False},
+                "goals": [{"name": "study", "at_start": 1.0, "rate": 0.0, "deadline": 1}],
+                "strategy": {"features": ["score"], "to": "threshold", "cost": COSTS, "gain": 1.0},
+            },
+            "policy": {
+                "name": "max-utility-v1",
+                "settings": {"pooled": True, "grid": {"low": 0, "high": 1, "step": 0.01}, **jury},
+            },
+            "time": {"ticks": rounds, "max_turns": 1},
+            "replicas": replicas,
+            "seed": 4,
+            "assumptions": ["As in ml-fairness-gym."],
+            "limitations": ["As in ml-fairness-gym."],
+        }
+    )
+
+
+def normal_share(low, high):
+    """Return the share of applicants whose true score lies between two values."""
+    return 0.5 * (math.erf((high - 0.5) / 0.1 / math.sqrt(2)) - math.erf((low - 0.5) / 0.1 / math.sqrt(2)))
+
+
+def asked_of_eligible(cut, cost):
+    """Return the mean over all applicants of what reaching a cut costs those who are eligible."""
+    x = np.linspace(ELIGIBLE, cut, 4001)
+    density = np.exp(-0.5 * ((x - 0.5) / 0.1) ** 2) / (0.1 * math.sqrt(2 * math.pi))
+    return float(np.trapezoid(density * cost * (cut - x), x)) if cut > ELIGIBLE else 0.0
+
+
+@pytest.mark.parametrize("jury", ["static", "robust"])
+def test_a_robust_jury_is_right_and_asks_more_of_those_for_whom_it_is_dear(jury, tmp_path):
+    """ml-fairness-gym: a static cut is gamed from 1/cost below, a robust one burdens the eligible."""
+    margin = {"A": 1 / COSTS["A"], "B": 1 / COSTS["B"]} if jury == "robust" else 0.0
+    rehearse.run(
+        college({"burn_in": 10, "stops": 1, "margin": margin}, 30, 30), out=tmp_path / "run", record="all"
+    )
+    found = RunRecord(tmp_path / "run").query(
+        """SELECT "group" AS kind, avg(CAST(selected = 1 AND qualified = 0 AS DOUBLE)) AS wrong,
+        avg(CAST(selected = 0 AND qualified = 1 AS DOUBLE)) AS missed, avg(t.burden * qualified) AS burden
+        FROM turns t JOIN users USING (replica, "user") WHERE tick >= 10 GROUP BY 1 ORDER BY 1"""
+    )
+    assert found["kind"].tolist() == ["A", "B"]
+    for row, (_, cost) in enumerate(COSTS.items()):
+        reach = 1.0 / cost
+        gamed = 0.0 if jury == "robust" else normal_share(ELIGIBLE - reach, ELIGIBLE)
+        cut = ELIGIBLE + (reach if jury == "robust" else 0.0)
+        assert found["wrong"][row] == pytest.approx(gamed, abs=0.03)
+        assert found["missed"][row] == pytest.approx(0.0, abs=0.03)
+        assert found["burden"][row] == pytest.approx(asked_of_eligible(cut, cost), abs=0.02)
+
+
+def test_a_jury_that_goes_on_learning_from_what_it_is_shown_asks_more_and_more():
+    """ml-fairness-gym: the continuous jury's cut climbs from the true one to what people can reach."""
+    model = rehearse.model(college({"burn_in": 1, "keep": 0.5}, 30, 10))
+    cuts = []
+    while model.running:
+        model.step()
+        cuts.append(float(np.mean(model.simulation.policy.published()["threshold.score"])))
+    assert cuts[0] == pytest.approx(ELIGIBLE, abs=0.03)
+    assert np.mean(cuts[-10:]) > cuts[0] + 0.05
