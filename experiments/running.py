@@ -32,7 +32,7 @@ from rehearse.record.scope import Scope
 from rehearse.scenario.base import Timed
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import to_yaml
-from rehearse.scenario.model import Part, Scenario
+from rehearse.scenario.model import PEOPLE, Part, Scenario
 from rehearse.tables import write_table, write_text
 
 RUNS = Path("runs")
@@ -287,7 +287,10 @@ def marks(
     scenario: Scenario, drifts: list[tuple[int, str]], forks: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
     """Return everything that was scheduled to happen, with its tick, for pictures and alarms."""
-    found = [{"tick": tick, "kind": "drift", "note": note} for tick, note in drifts]
+    kinds = (("people" if note.startswith(PEOPLE) else "drift") for _, note in drifts)
+    found: list[dict[str, Any]] = [
+        {"tick": tick, "kind": kind, "note": note} for kind, (tick, note) in zip(kinds, drifts, strict=True)
+    ]
     found += [{"tick": fork["tick"], "kind": "fork", "note": fork["note"]} for fork in forks]
     found += [
         {"tick": spec.start, "kind": kind, "note": spec.note or f"{kind} from tick {spec.start}"}

@@ -9,6 +9,7 @@ from rehearse.experiments.intervals import Interval
 from rehearse.experiments.metrics import METRICS
 from rehearse.experiments.metrics.base import Kind, Scale
 from rehearse.experiments.report import (
+    between,
     charts,
     emergence,
     facts,
@@ -34,6 +35,7 @@ MAX_LETTERED = 12
 """More marks of a kind than this are summed up in a sentence instead of drawn one by one."""
 KINDS = {
     "drift": "the world changed",
+    "people": "people changed",
     "fork": "the fork",
     "fault": "faults",
     "latency": "latency",
@@ -94,6 +96,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "population": population.section(record, facts.bucket_size(whole), figures.add),
         "people": _people(record, lines, figures),
         "answers": _answers(record, items, figures),
+        "between": between.sentences(record),
         "latency": _latency(record, figures),
         "troubles": _troubles(record),
         "journeys": _journeys(record) if whole.kept else None,
