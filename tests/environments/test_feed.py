@@ -75,7 +75,9 @@ def test_more_items_leave_the_first_ones_as_they_were() -> None:
     assert np.array_equal(catalogue(feed(items={"count": 1100}))[:1000], catalogue(feed()))
 
 
-@pytest.mark.parametrize("name", ["feed", "feed-drift", "feed-ratings", "travel", "travel-fog", "travel-storm"])
+@pytest.mark.parametrize(
+    "name", ["feed", "feed-drift", "feed-ratings", "travel", "travel-fog", "travel-storm"]
+)
 def test_every_scenario_of_the_catalogue_can_be_read(name: str) -> None:
     """It is valid and says what it assumes, what it cannot show, and why each threshold is what it is."""
     scenario = load(name)
