@@ -40,6 +40,7 @@ from rehearse.contract import Decisions, Flags, Ints, Offer, Outcomes, Responses
 from rehearse.environments import consequences
 from rehearse.environments.consequences import Taken
 from rehearse.environments.pricing.buyers import REFERENCE, RESERVATION, Buyers
+from rehearse.environments.pricing.judging import judge, worth
 from rehearse.environments.pricing.rivals import Rivals
 from rehearse.environments.pricing.settings import Settings
 from rehearse.environments.pricing.store import Store
@@ -108,27 +109,25 @@ class Pricing:
 
     def truth(self, turn: Turn, people: Columns, offer: Offer) -> Floats:
         """Return what is expected of offering each price to each person, in money, shape (n, m)."""
-        buyers, beyond = self._buyers(turn, people), _beyond(offer)
-        return self._worth(buyers, beyond, buyers.chances(beyond))
+        welfare = self._settings.truth == "welfare"
+        return worth(self._buyers(turn, people), _beyond(offer), self._margin, welfare=welfare)
 
     def settle(
         self, turn: Turn, people: Columns, offer: Offer, decisions: Decisions, responses: Responses
     ) -> Outcomes:
         """Sell, see who bought elsewhere, and work out how good the price was."""
         self._once(turn)
-        buyers, beyond = self._buyers(turn, people), _beyond(offer)
-        chances = buyers.chances(beyond)
-        worth, action = self._worth(buyers, beyond, chances), decisions.action
-        ideal = worth.argmax(axis=1).astype(np.int32)
-        regret = _picked(worth, ideal) - _picked(worth, action)
+        buyers, action = self._buyers(turn, people), decisions.action
+        welfare = self._settings.truth == "welfare"
+        judged = judge(buyers, _beyond(offer), self._margin, action, welfare=welfare)
         offered = np.where(action >= 0, self.grid[np.maximum(action, 0)], np.nan)
-        sale = self._sell(turn, buyers, responses.choice >= 0, offered, _picked(chances, action))
+        sale = self._sell(turn, buyers, responses.choice >= 0, offered, judged.likely)
         return Outcomes(
             reward=sale.reward,
             experience=self._experience(turn, buyers, responses.choice, sale.sold),
-            ideal=ideal,
-            regret=regret.astype(np.float32),
-            right=np.where(np.isnan(regret), -1, regret <= self._settings.tolerance).astype(np.int8),
+            ideal=judged.ideal,
+            regret=judged.regret.astype(np.float32),
+            right=np.where(action >= 0, judged.regret <= self._settings.tolerance, -1).astype(np.int8),
             harm=self._harm(sale.paid),
             label=sale.sold.astype(np.int8),
             becomes=self._becomes(turn, buyers, offered),
@@ -165,6 +164,10 @@ class Pricing:
         return float(self._moves.now("cost", self._settings.cost))
 
     @property
+    def _margin(self) -> Floats:
+        return self.grid - self.cost
+
+    @property
     def _quality(self) -> float:
         return float(self._moves.now("quality", self._settings.quality))
 
@@ -196,10 +199,6 @@ class Pricing:
     def _of_rivals(self, buyers: Buyers, society: Whole) -> Floats:
         return buyers.value(self.rivals.quality, self.rivals.prices[society])
 
-    def _worth(self, buyers: Buyers, beyond: Floats, chances: Floats) -> Floats:
-        profit = chances * (self.grid - self.cost)
-        return profit if self._settings.truth == "profit" else profit + buyers.gain(beyond)
-
     def _sell(self, turn: Turn, buyers: Buyers, chosen: Flags, offered: Floats, likely: Floats) -> _Sale:
         """Sell to those who chose a price, as far as there is stock; see where the others go."""
         society, sold = self.rivals.place(turn.replica), chosen
@@ -210,8 +209,8 @@ class Pricing:
             holding = 0.0 if turn.turn else self.store.holding(society)
             sold = self.store.sell(turn, society, chosen)
         if len(self.rivals):
-            more["seller"] = self._sellers(turn, buyers, sold, offered, np.nan_to_num(likely))
-        units = sold if self._settings.sales == "drawn" else np.nan_to_num(likely)
+            more["seller"] = self._sellers(turn, buyers, sold, offered, likely)
+        units = sold if self._settings.sales == "drawn" else likely
         earned = np.nan_to_num(offered - self.cost) * units
         paid = np.where(sold, offered, np.nan).astype(np.float32)
         return _Sale(sold, paid, (earned - holding).astype(np.float32), more)
@@ -275,9 +274,3 @@ class _Sale:
 
 def _beyond(offer: Offer) -> Floats:
     return np.asarray(offer.attributes[:, :, 0], dtype=np.float64)
-
-
-def _picked(values: Floats, item: Ints) -> Floats:
-    """Return the value of an item each, NaN where there is none."""
-    found = np.take_along_axis(values, np.maximum(item, 0)[:, None].astype(np.int64), axis=1)[:, 0]
-    return np.where(item >= 0, found, np.nan)

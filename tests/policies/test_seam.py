@@ -467,3 +467,25 @@ def test_draws_of_a_foreign_model_are_addressed():
     assert len(set(one.action.tolist())) == 4
     _, else_where = ask(decide, chance=Chance(STAGE.seed + 1))
     assert not np.array_equal(one.slate, else_where.slate)
+
+
+@pytest.mark.parametrize("says", [-1, 0, 2])
+def test_where_nothing_can_be_had_no_answer_is_wrong(says):
+    """A model that names nothing, or anything, to somebody who can have nothing is not to blame."""
+    requests = made_requests(STAGE, 6)
+    available = np.ones((6, len(STAGE.items)), dtype=bool)
+    available[::2] = False
+
+    class Sells:
+        name, version = "sells", "1"
+
+        def decide(self, requests):
+            can = requests.available.any(axis=1)
+            return Decisions.of(np.where(can, 1, says))
+
+    answer = Asked(load(Sells(), STAGE), STAGE).decide(replace(requests, available=available))
+    assert answer.fault.tolist() == [Fault.NONE] * 6
+    assert answer.action[1::2].tolist() == [1] * 3
+    silent = load(lambda requests: [-1] * len(requests), STAGE)
+    fault = Asked(silent, STAGE, tile=6).decide(replace(requests, available=available)).fault
+    assert (fault[1::2] != Fault.NONE).all()

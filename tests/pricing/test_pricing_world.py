@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rehearse import compiled
 from rehearse.chance import Chance
 from rehearse.columns import Columns
 from rehearse.contract import Decisions, End, Responses, Turn
@@ -293,3 +294,34 @@ def test_buyers_can_come_from_a_table(tmp_path):
     ).simulation.users.columns
     assert people["reservation_price"].tolist() == [6.0, 15.0, 6.0, 15.0]
     assert people["group"].tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["pricing", "pricing-rivals", "duopoly"])
+def test_compiled_markets_and_their_twins_have_the_same_bits(name, monkeypatch):
+    """A run is the same to the last bit with numba and without."""
+    pytest.importorskip("numba", reason="there is nothing to compare without numba")
+    digests = set()
+    for switch in ("0", "1"):
+        monkeypatch.setenv(compiled.SWITCH, switch)
+        assembly = assemble(load(name, users=30, ticks=4, replicas=2))
+        recorder = assembly.new_recorder()
+        assembly.simulation.watchers.append(recorder)
+        for _ in range(4):
+            assembly.simulation.advance()
+        digests.add(recorder.digest)
+    assert len(digests) == 1
+
+
+def test_sellers_that_learn_in_a_run_ask_more_than_competition_would():
+    """In 1,500 periods of `duopoly` two Q-learners come to profits above those of Nash prices."""
+    scenario = load("duopoly", replicas=60)
+    assembly = assemble(scenario)
+    earned = np.zeros(60)
+    for tick in range(scenario.time.ticks):
+        assembly.simulation.advance()
+        if tick >= 1200:
+            earned += assembly.policy.state()["earned"]
+    market = LogitMarket()
+    nash, best = market.profits(market.nash())[0], market.profits(market.monopoly())[0]
+    gain = (earned / 300 - nash) / (best - nash)
+    assert gain.mean() - 2.0 * gain.std(ddof=1) / 60**0.5 > 0.1
