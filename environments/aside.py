@@ -14,6 +14,7 @@ lies between 0 and 1, and μ is held 10 sd² away from either: with less room th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -38,7 +39,7 @@ class Known(Strict):
 
 
 class Utility(Strict):
-    """How worth differs from what tastes say, for each person and item; takes 16 bytes for each pair."""
+    """How worth differs from what tastes say, for each person and item; up to 32 bytes for each pair."""
 
     law: Literal["beta", "normal"] = "normal"
     sd: NotNegative = 0.0
@@ -54,43 +55,57 @@ class Aside:
         self._table: Array | None = None
         self._tastes = np.zeros((0, 0))
         self._true = self._beside = np.zeros((0, 0))
+        self._luck: dict[str, Floats] = {}
+        """What is drawn for pairs whatever tastes are, by purpose; NaN where it is not drawn yet."""
 
     def of(self, turn: Turn, tastes: Floats, table: Floats) -> tuple[Floats, Floats]:
         """Return true utilities, and what people expect beside taste · attributes: (n, m) each."""
         self._keep(int(turn.rows.max(initial=-1)) + 1, table)
         old = np.flatnonzero((self._tastes.take(turn.rows, axis=0) != tastes).any(axis=1))
         if len(old):
-            rows = turn.rows.take(old)
+            some = turn.take(old)
             by_taste = utilities(tastes.take(old, axis=0), table)
-            self._tastes[rows] = tastes.take(old, axis=0)
-            true = self._drawn(turn.take(old), by_taste)
-            self._true[rows] = true
-            self._beside[rows] = true * self._share(turn.take(old), table) - by_taste
+            true = self._worth(some, by_taste)
+            self._tastes[some.rows] = tastes.take(old, axis=0)
+            self._true[some.rows] = true
+            self._beside[some.rows] = true * self._share(some) - by_taste
         return self._true.take(turn.rows, axis=0), self._beside.take(turn.rows, axis=0)
 
     def _keep(self, size: int, table: Floats) -> None:
+        if size > len(self._tastes):
+            self._luck = {}
         if self._table is not table or size > len(self._tastes):
             self._table = table
             self._tastes = np.full((size, table.shape[1]), np.nan)
             self._true, self._beside = np.empty((size, len(table))), np.empty((size, len(table)))
 
-    def _drawn(self, turn: Turn, mean: Floats) -> Floats:
-        if self._law.sd == 0.0:
+    def _worth(self, turn: Turn, mean: Floats) -> Floats:
+        sd = self._law.sd
+        if sd == 0.0:
             return mean
         if self._law.law == "normal":
-            luck = _pairs(turn, mean.shape[1]).uniform(LAW)
-            return mean + self._law.sd * normal_from_uniform(luck).reshape(mean.shape)
-        return _beta_prime(_pairs(turn, mean.shape[1]), LAW, mean.reshape(-1), self._law.sd).reshape(
-            mean.shape
-        )
+            return mean + sd * self._drawn("normal", turn, lambda p: normal_from_uniform(p.uniform(LAW)))
+        drawn = _beta_prime(_pairs(turn, mean.shape[1]), LAW, mean.reshape(-1), sd)
+        return drawn.reshape(mean.shape)
 
-    def _share(self, turn: Turn, table: Floats) -> Floats | float:
+    def _share(self, turn: Turn) -> Floats | float:
         known = self._law.known
         if known.sd == 0.0:
             return known.mean
-        pairs = _pairs(turn, len(table))
-        drawn = _beta_prime(pairs, "world/known", np.full(len(pairs.user), known.mean), known.sd)
-        return drawn.reshape(len(turn), len(table))
+        return self._drawn(
+            "known",
+            turn,
+            lambda p: _beta_prime(p, "world/known", np.full(len(p.user), known.mean), known.sd),
+        )
+
+    def _drawn(self, name: str, turn: Turn, draw: Callable[[Pairs], Floats]) -> Floats:
+        """Return what these people draw for every item, once for good."""
+        shape = self._true.shape
+        luck = self._luck.setdefault(name, np.full(shape, np.nan))
+        new = np.flatnonzero(np.isnan(luck[turn.rows, 0]))
+        if len(new):
+            luck[turn.rows[new]] = draw(_pairs(turn.take(new), shape[1])).reshape(len(new), shape[1])
+        return luck.take(turn.rows, axis=0)
 
 
 def _pairs(turn: Turn, items: int) -> Pairs:

@@ -154,7 +154,7 @@ class Recommend:
     def bytes_per_user(self) -> int | None:
         """Return the bytes kept about each person besides columns; None where items are their own."""
         if self._catalogue.personal or self._aside is not None:
-            return None if self._aside is None else 16 * len(self.items)
+            return None if self._aside is None else 32 * len(self.items)
         return 2 * len(self.attributes) + 8
 
     def begin(self, replicas: Ints) -> None:

@@ -101,8 +101,7 @@ def homogeneity(record: Readable, part: Part | None = None) -> Mapping[int, floa
     The SAMPLED people of each replica with the smallest scrambled ids are compared: the same ones
     in every run, whatever the model.
     """
-    slates = [n for n in record.query("SELECT * FROM turns LIMIT 0") if n.startswith("slate_")]
-    return _overlap(record, part, f"unnest([{', '.join(['action', *slates])}])")
+    return _overlap(record, part, _shown(record))
 
 
 def homogeneity_of_choices(record: Readable, part: Part | None = None) -> Mapping[int, float]:
@@ -111,17 +110,20 @@ def homogeneity_of_choices(record: Readable, part: Part | None = None) -> Mappin
 
 
 def courses(record: Readable) -> Columns:
-    """Return measures of what was taken up to each tick: replica, tick and four columns, by tick.
+    """Return measures of what was taken up to each tick: replica, tick and five columns, by tick.
 
     `concentration` (Gini), `herfindahl`, `top_share` and `homogeneity_of_choices`, the mean overlap of
-    all pairs of up to 200 people of a replica; NaN before anything was taken.
+    all pairs of up to 200 people of a replica; NaN before anything was taken. And of what the same
+    people were shown in each tick alone, `homogeneity_of_slates`.
     """
     ticks = record.query("SELECT replica, tick FROM ticks ORDER BY tick, replica")
     replicas, known = (np.unique(np.asarray(ticks[name], dtype=np.int64)) for name in ("replica", "tick"))
     found = dict(ticks)
     for name, lines in _concentrations(record, replicas, known).items():
         found[name] = lines.ravel()
-    found["homogeneity_of_choices"] = _overlaps(_first(record, "choice"), replicas, known).ravel()
+    found["homogeneity_of_choices"] = _overlaps(_met(record, "choice"), replicas, known).ravel()
+    shown = _met(record, _shown(record), each_tick=True)
+    found["homogeneity_of_slates"] = _overlaps(shown, replicas, known, each_tick=True).ravel()
     return Columns(found)
 
 
@@ -165,21 +167,28 @@ def _concentrations(record: Readable, replicas: Ints, ticks: Ints) -> dict[str, 
     return found
 
 
+def _shown(record: Readable) -> str:
+    """Return what stands for every item of a slate."""
+    slates = [n for n in record.query("SELECT * FROM turns LIMIT 0") if n.startswith("slate_")]
+    return f"unnest([{', '.join(['action', *slates])}])"
+
+
 def _overlap(record: Readable, part: Part | None, kind: str) -> dict[int, float]:
-    first = _first(record, kind, part)
+    first = _met(record, kind, part)
     replicas = np.unique(np.asarray(first["replica"], dtype=np.int64))
     last = np.array([first.numbers("tick").max(initial=0)])
     return dict(zip(replicas.tolist(), _overlaps(first, replicas, last)[0].tolist(), strict=True))
 
 
-def _first(record: Readable, kind: str, part: Part | None = None) -> Columns:
-    """Return when each of the sampled people first met each item: replica, place, kind, tick."""
+def _met(record: Readable, kind: str, part: Part | None = None, *, each_tick: bool = False) -> Columns:
+    """Return when each of the sampled people first met each item (or met it): replica, place, kind, tick."""
+    when = "tick" if each_tick else "min(tick) AS tick"
     return record.query(
         f"""WITH sampled AS (SELECT replica, "user", row_number() OVER (PARTITION BY replica ORDER BY
           ("user" * 2654435761 + replica * 40503) % 4294967296, "user") - 1 AS place
           FROM (SELECT DISTINCT replica, "user" FROM {turns_of(part)} WHERE action >= 0)
           QUALIFY place < {SAMPLED})
-        SELECT t.replica, place, kind, min(tick) AS tick
+        SELECT t.replica, place, kind, {when}
         -- Unnested before the join: DuckDB 2.0.0 breaks off where it unnests what a join brought.
         FROM (SELECT replica, "user", tick, {kind} AS kind FROM turns) t
         JOIN sampled ON t.replica = sampled.replica AND t."user" = sampled."user"
@@ -187,17 +196,21 @@ def _first(record: Readable, kind: str, part: Part | None = None) -> Columns:
     )
 
 
-def _overlaps(first: Columns, replicas: Ints, ticks: Ints | Floats) -> Floats:
-    """Return the mean overlap of what people had met by each tick, shape (ticks, replicas)."""
+def _overlaps(first: Columns, replicas: Ints, ticks: Ints | Floats, *, each_tick: bool = False) -> Floats:
+    """Return the mean overlap of what people had met by (or met in) each tick, shape (ticks, replicas)."""
     person, tick = np.asarray(first["place"], dtype=np.int64), first.numbers("tick")
     items, item = np.unique(first["kind"], return_inverse=True)
     people = int(person.max(initial=0)) + 1
     found = np.full((len(ticks), len(replicas)), math.nan)
     for some, here, line in _portions(first, replicas, people * max(len(items), people)):
-        met = np.full((some.stop - some.start, people, len(items)), np.inf)
-        met[line, person[here], item[here]] = tick[here]
-        for i, until in enumerate(ticks):
-            found[i, some] = _mean_overlaps(met <= until)
+        met = np.zeros((some.stop - some.start, people, len(items)), dtype=np.bool_)
+        who, what, when = person[here], item[here], tick[here]
+        for i, now in enumerate(ticks):
+            if each_tick:
+                met[:] = False
+            new = when == now if each_tick else when <= now
+            met[line[new], who[new], what[new]] = True
+            found[i, some] = _mean_overlaps(met)
     return found
 
 

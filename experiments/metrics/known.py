@@ -110,6 +110,20 @@ _ALL = (
         ),
     ),
     Metric(
+        name="score_error",
+        scale="utility",
+        better="lower",
+        meaning="The mean square of a model's score less what the person expected of the item, where taken.",
+        phrase="The mean squared error of scores of what was taken first was {}",
+        measure=Ratio("(score - utility) ** 2", "position = 0 AND isfinite(score) AND isfinite(utility)"),
+        cases=Cases(
+            "position = 0 AND isfinite(score) AND isfinite(utility)",
+            "abs(score - utility) DESC",
+            "took {action}, scored {score:.2f} and worth {utility:.2f}",
+        ),
+        needs=("score",),
+    ),
+    Metric(
         name="satisfaction",
         scale="level",
         better="higher",
