@@ -20,7 +20,9 @@ Given = str | Path | Mapping[str, Any] | Scenario
 if TYPE_CHECKING:
     from rehearse.agents.model import Rehearsal
     from rehearse.agents.user import User
+    from rehearse.columns import Columns
     from rehearse.experiments.compare import Comparison
+    from rehearse.experiments.importing import Log
     from rehearse.experiments.play import Played
 
 
@@ -115,6 +117,19 @@ def play(model: type[Rehearsal], *, policy: object, **given: Any) -> Played:
     from rehearse.experiments.play import play as play_society
 
     return play_society(model, policy=policy, **given)
+
+
+def read_log(
+    source: str | Path | Columns,
+    columns: Mapping[str, str],
+    *,
+    where: str | None = None,
+    each: str | None = None,
+) -> Log:
+    """Return a log of sessions held elsewhere as a record that metrics read; see `importing.read_log`."""
+    from rehearse.experiments.importing import read_log as read
+
+    return read(source, columns, where=where, each=each)
 
 
 def resume(folder: str | Path, *, policy: object | None = None) -> running.Finished:

@@ -21,7 +21,7 @@ import typer
 
 from rehearse import threads
 from rehearse.errors import RehearseError, UserError
-from rehearse.experiments.commands import browse, create, explore, pair, runs, study
+from rehearse.experiments.commands import browse, create, explore, logs, pair, runs, study
 
 OK, FAIL, MISTAKE, UNSURE, NOT_COMPLETED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 BROKEN_PIPE = 141
@@ -45,6 +45,7 @@ COMMANDS = (
     ("journey", study.journey, "Tell one person's life; ask what if."),
     ("journeys", study.journeys, "Find the lives worth reading."),
     ("explore", explore.explore, "Turn a scenario's dials in the browser."),
+    ("import", logs.read, "Measure sessions that were held elsewhere."),
     ("query", study.query, "Ask a run's record in SQL."),
 )
 

@@ -21,9 +21,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rehearse.experiments.api import compare, fork, load, model, play, replay, resume, run
+    from rehearse.experiments.api import compare, fork, load, model, play, read_log, replay, resume, run
 
-__all__ = ["compare", "fork", "load", "model", "play", "replay", "resume", "run"]
+__all__ = ["compare", "fork", "load", "model", "play", "read_log", "replay", "resume", "run"]
 __version__ = "0.1.0"
 
 

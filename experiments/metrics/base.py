@@ -121,7 +121,17 @@ class Gap:
     of: Metric
 
 
-Measure = Ratio | Lives | Quantile | Society | Resource | Gap
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """A mean over tasks that are tried again and again; see `metrics.repeats`."""
+
+    k: int
+    how: Literal["all", "any"]
+    """Whether all of k sessions must succeed, or one."""
+    whose: str | None = None
+
+
+Measure = Ratio | Lives | Quantile | Society | Resource | Gap | Repeats
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,18 @@ and Srebro 2016), and `gap:selection_rate`, that of demographic parity.
 from __future__ import annotations
 
 import re
+from math import nan
 
-from rehearse.experiments.metrics.base import Cases, Metric, Ratio, Scale
+import numpy as np
+
+from rehearse.experiments.metrics.base import Cases, Kind, Metric, Ratio, Readable, Scale
 
 MEAN = "mean:"
 COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 YES, RIGHTLY, WRONGLY = "selected = 1", "qualified = 1", "qualified = 0"
 NEEDS = ("selected", "qualified")
+COUNTS = ("TP", "FN", "FP", "TN")
+ALL = "all"
 ASKED = "It is read off the columns selected and qualified, which worlds record that say yes or no."
 
 
@@ -67,6 +72,33 @@ METRICS = (
         f"{WRONGLY} AND {YES}",
     ),
 )
+
+
+def table(record: Readable, parts: Kind = "group") -> dict[str, dict[str, float]]:
+    """Return who was chosen and rightly, of all and of each group: n, TP, FN, FP, TN, FPR, FNR, PPV.
+
+    Answers of which the truth is not known do not count. A rate of nothing is NaN.
+    """
+    told = ", ".join(
+        f"count(*) FILTER (qualified = {truth} AND selected = {answer}) AS {name}"
+        for name, truth, answer in (("TP", 1, 1), ("FN", 1, 0), ("FP", 0, 1), ("TN", 0, 0))
+    )
+    found = record.query(
+        f"""SELECT u."{parts}" AS part, {told} FROM turns t JOIN users u USING (replica, "user")
+        GROUP BY part ORDER BY part"""
+    )
+    counts = {name: np.asarray(found[name], dtype=np.int64) for name in COUNTS}
+    named = {ALL: _rates({name: int(column.sum()) for name, column in counts.items()})}
+    for i, part in enumerate(found["part"].tolist()):
+        named[str(part)] = _rates({name: int(column[i]) for name, column in counts.items()})
+    return named
+
+
+def _rates(counts: dict[str, int]) -> dict[str, float]:
+    tp, fn, fp, tn = (counts[name] for name in COUNTS)
+    rates = {"FPR": (fp, fp + tn), "FNR": (fn, fn + tp), "PPV": (tp, tp + fp)}
+    shares = {name: over / under if under else nan for name, (over, under) in rates.items()}
+    return {"n": sum(counts.values()), **counts, **shares}
 
 
 def of_column(name: str) -> Metric | None:

@@ -1,8 +1,9 @@
 """The metrics that Rehearse knows, and how they are found by name.
 
 A name is one of METRICS, or `gap:` and one of those that can be taken of a group, or a measure of
-opinions and the column that is taken for one (`echo:trust`), or `mean:` and a recorded column, or that
-of a plug-in (a factory without arguments in the entry-point group `rehearse.checks` returns a Metric).
+opinions and the column that is taken for one (`echo:trust`), or `mean:` and a recorded column, or one of
+repeated sessions (`pass^3`, `pass@3`), or that of a plug-in (a factory without arguments in the entry-point
+group `rehearse.checks` returns a Metric).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import emergence, fairness, lives, society, triage
+from rehearse.experiments.metrics import emergence, fairness, lives, repeats, society, triage
 from rehearse.experiments.metrics.base import (
     JUDGED,
     Cases,
@@ -19,6 +20,7 @@ from rehearse.experiments.metrics.base import (
     Metric,
     Quantile,
     Ratio,
+    Repeats,
     Resource,
     Society,
     top_item,
@@ -198,7 +200,7 @@ _ALL = (
         better="lower",
         meaning="The share of calls that brought no answer for any reason, injected faults included.",
         phrase="{} calls brought no answer",
-        measure=Ratio("fault <> 'none'", sessions=("faults", "turn + 1")),
+        measure=Ratio("fault <> 'none'", "fault IS NOT NULL", sessions=("faults", "turn + 1")),
         cases=Cases("fault <> 'none'", "tick, turn", "got no answer ({fault})"),
     ),
     Metric(
@@ -265,7 +267,7 @@ def find(name: str) -> Metric:
         return METRICS[name]
     if name.startswith(GAP):
         return _gap(find(name.removeprefix(GAP)))
-    followed = emergence.of_column(name) or fairness.of_column(name)
+    followed = emergence.of_column(name) or fairness.of_column(name) or repeats.of_name(name)
     if followed is not None:
         return followed
     plugged = entries("checks")
@@ -296,7 +298,9 @@ def check(criteria: Iterable[Criterion], groups: Sequence[str]) -> None:
 def of_groups(metric: Metric) -> bool:
     """Return whether a metric can be taken of some of the people."""
     measure = metric.measure
-    return isinstance(measure, Ratio | Lives | Quantile) or (isinstance(measure, Society) and measure.by_part)
+    return isinstance(measure, Ratio | Lives | Quantile | Repeats) or (
+        isinstance(measure, Society) and measure.by_part
+    )
 
 
 def _gap(metric: Metric) -> Metric:

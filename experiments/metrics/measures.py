@@ -33,12 +33,15 @@ from rehearse.experiments.metrics.base import (
     Quantile,
     Ratio,
     Readable,
+    Repeats,
     Resource,
     Society,
     quoted,
     turns_of,
 )
 from rehearse.experiments.metrics.known import METRICS
+from rehearse.experiments.metrics.repeats import bootstrapped
+from rehearse.experiments.metrics.repeats import sample as repeated
 from rehearse.experiments.metrics.society import ticks_of
 from rehearse.record.scope import Scope
 
@@ -146,7 +149,7 @@ class Measures:
             return True
         if isinstance(measure, Society) and measure.reads != "turns":
             return measure.reads == "ticks"
-        by_session = isinstance(measure, Ratio) and measure.sessions is not None
+        by_session = isinstance(measure, Repeats) or (isinstance(measure, Ratio) and bool(measure.sessions))
         return self.scope.kind == "sample" or (self.scope.kind == "sessions" and by_session)
 
     def applies(self, metric: Metric) -> bool:
@@ -169,6 +172,8 @@ class Measures:
         if isinstance(measure, Resource):
             value = float(self._resource(measure) or 0.0)
             return Interval(value, value, value, confidence, 1, "run")
+        if isinstance(measure, Repeats):
+            return bootstrapped(self.sample(metric, part), confidence)
         found = interval(self.sample(metric, part), confidence)
         if isinstance(measure, Quantile) and found.known:
             return self._bounds_of_quantile(measure, part, found)
@@ -181,6 +186,8 @@ class Measures:
             return self._ratio(metric, part)
         if isinstance(measure, Quantile):
             return self._quantile(measure, part)
+        if isinstance(measure, Repeats):
+            return repeated(self.record, measure, part, self.replicas)
         if isinstance(measure, Gap | Resource):
             message = f"{metric.name} is one number a run"
             raise TypeError(message)
