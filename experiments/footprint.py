@@ -162,9 +162,13 @@ def _summed(scenario: Scenario, tried: _Tried | None, machine: _Machine) -> Foot
     return Footprint(parts, tried, machine)
 
 
+EVERYBODY = "everybody"
+"""The layer on which a small trial lets social rules work."""
+
+
 def small(scenario: Scenario, few: int = PROBED) -> Scenario:
     """Return the scenario with a few people in one society, all here from the start, who know nobody."""
-    society = Society(emergence=scenario.people.society.emergence)
+    society = _acquainted(scenario.people.society)
     count = min(few, scenario.people.count)
     came = scenario.people.arrivals
     here = None if came is None else came.model_copy(update={"start": count, "waves": (), "steady": 0.0})
@@ -193,6 +197,20 @@ class _Machine:
         if self.shards == 1:
             return 1
         return self.shards + 1 if self.shards > replicas else 2
+
+
+def _acquainted(society: Society) -> Society:
+    """Return a society of few without friends, in which the rules still give people their columns.
+
+    Ties that change are left out: nobody has any to change.
+    """
+    if not society.graphs:
+        return Society(emergence=society.emergence)
+    every = [
+        rule.model_copy(update={"layer": EVERYBODY}) for rule in society.rules if rule.name != "rewiring-v1"
+    ]
+    layers = {EVERYBODY: Graph(kind="complete")}
+    return Society(emergence=society.emergence, layers=layers, rules=tuple(every))
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,8 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("sis-v1", f"{_RULES}.epidemic:SIS", "contagion that comes back"),
         Entry("seir-v1", f"{_RULES}.epidemic:SEIR", "contagion with a time of incubation"),
         Entry("reed-frost-v1", f"{_RULES}.epidemic:ReedFrost", "generations of an epidemic"),
+        Entry("centrality-v1", f"{_RULES}.standing:Centrality", "how many friends, how central"),
+        Entry("friends-v1", f"{_RULES}.standing:Friends", "how many friends are of a kind"),
         Entry("rewiring-v1", f"{_RULES}.rewiring:Rewiring", "swap a dissimilar friend for a similar one"),
         Entry("word-of-mouth-v1", f"{_RULES}.mouth:WordOfMouth", "tell friends how the model served"),
     ),

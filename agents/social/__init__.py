@@ -8,6 +8,7 @@
 rule                                    the common shape: settings, an order, `move`
 averaging, confidence, voter            opinions: DeGroot, Friedkin–Johnsen, bounded confidence, copying
 adoption, epidemic                      what spreads: thresholds, cascades, Bass, contagion
+standing                                friends counted, and how central people are
 rewiring, mouth                         ties that break and form; word about the model
 meetings, drive                         the orders, and letting rules work for a tick
 plugin, loading                         rules of your own; from a name to a rule
@@ -28,6 +29,7 @@ from rehearse.agents.social.plugin import rule
 from rehearse.agents.social.rewiring import Rewiring
 from rehearse.agents.social.rule import Rule, View
 from rehearse.agents.social.society import Society
+from rehearse.agents.social.standing import Centrality, Friends
 from rehearse.agents.social.voter import Voter
 from rehearse.scenario.society import Graph
 
@@ -36,9 +38,11 @@ __all__ = [
     "SIR",
     "SIS",
     "Bass",
+    "Centrality",
     "DeGroot",
     "DeffuantWeisbuch",
     "FriedkinJohnsen",
+    "Friends",
     "Graph",
     "HegselmannKrause",
     "IndependentCascade",

@@ -15,13 +15,14 @@ from typing import Any
 
 from rehearse.chance import Chance
 from rehearse.contract import World
-from rehearse.environments.triage import queue, sites
+from rehearse.environments.triage import contagion, queue, sites
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.scenario.model import Drift
 
 KINDS: dict[str, Callable[[Mapping[str, Any], Path | None, Chance], World]] = {
     "queue": queue.build,
     "sites": sites.build,
+    "contagion": contagion.build,
 }
 
 
