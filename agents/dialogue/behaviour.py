@@ -29,6 +29,8 @@ class Behaviour(Strict):
     """To ask for one more slot in the same breath (ours: PyDial's people ask one by one)."""
     add_slot_to_request: Share = 0.333
     """To tell a constraint with a question, where one is left to tell (AddSlotToReq)."""
+    ask_with_constraints: Share = 0.0
+    """To ask in the same breath, once all constraints are told (ours)."""
     ask_name: Share = 1.0
     """To ask for a recommendation where none was made, before asking about anything (ours; 1 in ABUS)."""
     greeting: Share = 0.5

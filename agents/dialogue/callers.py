@@ -36,6 +36,7 @@ from rehearse.agents.dialogue.goals import GoalMaker
 from rehearse.agents.dialogue.listening import Listener, draws
 from rehearse.agents.dialogue.mind import Mind
 from rehearse.agents.dialogue.speaking import DRAWS, plan, speak
+from rehearse.agents.source import WORLD
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows, everywhere
 from rehearse.contract import (
@@ -63,7 +64,7 @@ from rehearse.dialogue.talk import NO_TEXT, Passage, Reply, Said, Talk
 from rehearse.dialogue.worth import due
 from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
-from rehearse.scenario.people import People
+from rehearse.scenario.people import People, Source
 from rehearse.scenario.wrong import check
 
 FELT = ((Act.NOOFFER, 0.455), (Act.REQUEST, 0.485), (Act.INFORM, 0.515), (Act.BOOKED, 0.5175))
@@ -80,12 +81,15 @@ def build(
         raise ScenarioError(problem, "Use the world assist-v1, or people.model crowd-v1.")
     _refuse(people)
     settings = check(CallerSettings, people.settings, under="people.settings")
+    table = world.table()
+    if table is not None and people.source is None:
+        people = people.model_copy(update={"source": Source(table=WORLD)})
     own = tuple(name for name in Behaviour.model_fields if _has(people, name))
     drawn = population.draw(
         people,
         attributes=world.attributes,
         needs=own,
-        table=world.table(),
+        table=table,
         chance=chance,
         replicas=replicas,
         only=only,
@@ -143,6 +147,7 @@ class Callers:
         rows = np.flatnonzero(u < self.settings.visit_rate)
         for name in ("session", "sessions"):
             _raw(people, name)[rows] += 1
+        _raw(people, "progress")[rows] = 0.0
         return rows
 
     def ask(self, turn: Turn, offer: Offer) -> Requests:
@@ -166,7 +171,7 @@ class Callers:
         del offer
         talk, (_, mind) = self._at_the_table(turn)
         reply = spoken(talk, decisions)
-        answer = Said(self.domain, self._meant, talk.said, reply.said, reply.calls, reply.text)
+        answer = Said(self.domain, mind.goal, self._meant, talk.said, reply.said, reply.calls, reply.text)
         u = turn.uniform("listen", draws(reply.said.shape[1]))
         before = mind.progress
         listener = Listener(mind, self.domain, self._likely(turn.rows), u, reply.said, mind.said)

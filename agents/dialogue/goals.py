@@ -63,7 +63,7 @@ class GoalMaker:
             want, asks = self._recorded(people, turn.rows)
         else:
             want, asks = self._want(u[:, 0], u[:, 1]), self._asks(u[:, 2], u[:, 8:])
-        books = u[:, 3] < self._goals.booking
+        books = (u[:, 3] < self._goals.booking) & (self._domain.booking > 0)
         self._details(want, books, turn.uniform("goal/booking", max(self._domain.booking, 1)))
         spare = np.full_like(want, -1)
         self._twist(want, spare, u[:, 4:8])

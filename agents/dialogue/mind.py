@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from rehearse.agents.dialogue.agenda import Agenda, items
 from rehearse.agents.dialogue.goals import Drawn
 from rehearse.columns import Columns, Rows
-from rehearse.dialogue.acts import SPOKEN, Acts, silence
+from rehearse.dialogue.acts import NO_ACT, SPOKEN, Act, Acts, code, packed, silence
 from rehearse.dialogue.domain import Domain, Values
 
 Flags = NDArray[np.bool_]
+GOAL = 10
+"""Acts that tell a goal, at most."""
 UNHEARD, NONSENSE = -1, -3
 """In `heard`: no answer yet; an answer that is no value of the domain."""
 COLUMNS = {
@@ -84,6 +86,15 @@ class Mind:
         """Tell who has got all, as far as they know."""
         booked = ~self.books | self.confirmed
         return np.asarray((self.venue >= 0) & booked & ~self.open_questions.any(axis=1))
+
+    @property
+    def goal(self) -> Acts:
+        """Return the goal as acts: constraints, questions, a booking."""
+        slots = np.arange(self.want.shape[1])
+        wants = code(np.where(self.want >= 0, Act.INFORM, NO_ACT), slots, self.want)
+        asks = code(np.where(self.asks, Act.REQUEST, NO_ACT), slots)
+        books = code(np.where(self.books, Act.BOOK, NO_ACT))[:, None]
+        return packed(np.concatenate([wants, asks, books], axis=1), GOAL)
 
     @property
     def progress(self) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ Likely = Callable[[str], Floats | float]
 """The chance of a kind of behaviour, for each person or for all."""
 BREATHS = SPOKEN - 2
 """Items that are joined to the first one, at most."""
-GREET, GO_ON, NAME_IT, BYE_NOW, ADD_SLOT, ADD_NAME, NOTHING, COMBINE = range(8)
+GREET, GO_ON, NAME_IT, BYE_NOW, ADD_SLOT, ADD_NAME, NOTHING, ASK_TOO, COMBINE = range(9)
 DRAWS = COMBINE + BREATHS
 INFORM, REQUEST, BARE = range(3)
 
@@ -43,7 +43,7 @@ def speak(mind: Mind, domain: Domain, likely: Likely, u: Floats, *, first: bool)
     """Return what people say now; it is taken off their agendas."""
     _remind(mind, domain)
     before, slots, n = mind.ranks.copy(), len(domain.slots), len(mind)
-    said = np.full((n, SPOKEN + 4), NO_ACT, dtype=np.int32)
+    said = np.full((n, 5 + 2 * BREATHS), NO_ACT, dtype=np.int32)
     if first:
         said[:, 0] = np.where(u[:, GREET] < likely("greeting"), code(Act.HELLO), NO_ACT)
     ends = _preface(mind, said, likely, u)
@@ -61,6 +61,13 @@ def speak(mind: Mind, domain: Domain, likely: Likely, u: Floats, *, first: bool)
     _say(mind, said, 3 + BREATHS, np.where(left, informs.argmax(axis=1), -1), slots)
     named = questions & (mind.venue >= 0) & (u[:, ADD_NAME] < likely("add_venue_name"))
     said[:, 4 + BREATHS] = np.where(named, code(Act.INFORM, domain.name, np.maximum(mind.venue, 0)), NO_ACT)
+    told_all = (kind == INFORM) & (item >= 0) & (mind.ranks[:, :slots].max(axis=1) == 0)
+    asks_too = told_all & (u[:, ASK_TOO] < likely("ask_with_constraints"))
+    for breath in range(BREATHS):
+        top = mind.agenda.top()
+        asks_too &= kind_of(top, slots) == REQUEST
+        _say(mind, said, 5 + BREATHS + breath, np.where(asks_too, top, -1), slots)
+        asks_too &= u[:, COMBINE + breath] < likely("request_combination")
     mute = u[:, NOTHING] < likely("null_response")
     mind.ranks[mute] = before[mute]
     said[mute] = NO_ACT

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from rehearse.experiments.journey.speech import in_short, spoken
 from rehearse.experiments.journey.story import Goal, Influenced, Journey, Moment, Persona, Step, Trait
 from rehearse.experiments.report import words
 
@@ -109,6 +110,9 @@ def _coming(journey: Journey, tick: int) -> list[str]:
 
 
 def _wish(journey: Journey, tick: int) -> str:
+    said = next((step.words for step in journey.session(tick) if step.words), {})
+    if said:
+        return f", wants {in_short(said['goal'])}"
     goals = journey.life.at(tick - 1).goals if journey.life else ()
     return f", wants {_goal(goals[0], journey.unit)}" if goals else ""
 
@@ -122,10 +126,11 @@ def _goal(goal: Goal, unit: str) -> str:
 
 def sentence(step: Step) -> str:
     """Return a turn in words: what was asked, answered, done, what came of it, and how it felt."""
-    parts = [f"{_capital(words.INTENTS[step.intent])}; {_answer(step)}."]
-    if step.answer:
-        parts.append(_response(step))
-        parts.append(_truth(step))
+    if step.words:
+        parts = list(spoken(step))
+    else:
+        parts = [f"{_capital(words.INTENTS[step.intent])}; {_answer(step)}."]
+        parts += [_response(step), _truth(step)] if step.answer else []
     parts.append(_feelings(step))
     if step.end != "none":
         parts.append(f"The session is over: {words.ENDS[step.end]}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -64,6 +64,8 @@ class Step:
     end: str
     detail: Mapping[str, float]
     """More that the world tells: cost, harm, delay, …"""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What passed in words (`rehearse.record.words`); nothing where people and model do not speak."""
 
 
 @dataclass(frozen=True, slots=True)

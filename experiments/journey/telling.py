@@ -10,6 +10,7 @@ import numpy as np
 
 from rehearse.errors import NotFoundError
 from rehearse.experiments.journey.story import Journey, Life, Persona, Step, Trait
+from rehearse.record.words import WORDS
 
 if TYPE_CHECKING:
     from rehearse.columns import Columns
@@ -46,9 +47,14 @@ STATE = frozenset(
         "goals_met",
         "goals_given_up",
         "goal_just_met",
+        *("venue", "booked", "confirmed", "once", "repeats", "ending", "due", "success"),
     }
 )
 """Columns of people that a run changes: no traits."""
+IN_MIND = ("goal_", "ask_", "belief_", "booked_for", "answers_", "agenda_")
+"""What the names of columns begin with that hold what is in people's minds during a session."""
+CALLERS = "callers-v1"
+"""The model of people whose story is what they say: they have no inner life from tick to tick."""
 TASTE = "taste_"
 NOT_THE_RECORD = (
     "The replay differs from the record (has the code changed?): what is told of it is the replay's."
@@ -112,8 +118,10 @@ def tell(
         f'SELECT * FROM turns WHERE replica = {replica} AND "user" = {user} ORDER BY tick, turn'
     )
     rows = [{name: found[name][i].item() for name in found} for i in range(found.length)]
+    spoken = _words(record, user, replica)
+    rows = [row | {"words": spoken.get((row["tick"], row["turn"]), {})} for row in rows]
     journey = journey_of(record, persona, rows, None)
-    if not inner:
+    if not inner or record.scenario.people.model == CALLERS:
         return journey
     from rehearse.experiments.journey.living import live
 
@@ -122,6 +130,18 @@ def tell(
     if alike(journey.steps, steps_of(record, lived.rows)):
         return journey
     return replace(journey, note=NOT_THE_RECORD)
+
+
+def _words(record: RunRecord, user: int, replica: int) -> dict[tuple[int, int], dict[str, str]]:
+    """Return what passed in words in each turn of a person, by tick and turn."""
+    if not (record.folder / WORDS).is_dir():
+        return {}
+    found = record.query(f'SELECT * FROM {WORDS} WHERE replica = {replica} AND "user" = {user}')
+    told = [name for name in found if found[name].dtype.kind == "U"]
+    return {
+        (int(found["tick"][i]), int(found["turn"][i])): {name: str(found[name][i]) for name in told}
+        for i in range(found.length)
+    }
 
 
 def _lived_again(record: RunRecord, persona: Persona, policy: object | None) -> Journey:
@@ -190,6 +210,7 @@ def _step(row: Row, items: tuple[str, ...]) -> Step:
         patience=pair("patience"),
         progress=pair("progress"),
         end=str(row["end"]),
+        words=row.get("words", {}),
         detail={c: float(row[c]) for c in row if c not in TOLD and c not in further and _is_number(row[c])},
     )
 
@@ -204,6 +225,7 @@ def persona_of(record: RunRecord, user: int, replica: int) -> Persona:
     if not found.length:
         raise _nobody(record, user, replica)
     names = [n for n in found if n not in STATE and found[n].dtype.kind in "fiu"]
+    names = [n for n in names if not n.startswith(IN_MIND)]
     traits = _ranked(record, found, names)
     by_item, plain = _by_item(traits, record.items)
     return Persona(

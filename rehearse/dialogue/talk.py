@@ -36,6 +36,8 @@ class Said:
     """One turn of n dialogues as it is recorded, a row each."""
 
     domain: Domain
+    goal: Acts
+    """What the people want: constraints as `inform`, questions as `request`, a booking as `book`."""
     meant: Acts
     """What the people meant to say."""
     heard: Acts
@@ -48,8 +50,14 @@ class Said:
     """Keys of the assistant's own words (`Domain.texts`); NO_TEXT where they follow from its acts."""
 
     def columns(self) -> dict[str, Array]:
-        """Return the columns of the record: meant_i, heard_i, answer_i, call_i and answer_text."""
-        parts = {"meant": self.meant, "heard": self.heard, "answer": self.answer, "call": self.calls}
+        """Return the columns of the record: goal_i, meant_i, heard_i, answer_i, call_i, answer_text."""
+        parts = {
+            "goal": self.goal,
+            "meant": self.meant,
+            "heard": self.heard,
+            "answer": self.answer,
+            "call": self.calls,
+        }
         found = {n: a for prefix, codes in parts.items() for n, a in columns_of(prefix, codes).items()}
         own = (self.text != NO_TEXT).any()
         return found | {"answer_text": self.text if own else everywhere(NO_TEXT, len(self.text), np.int64)}

@@ -4,6 +4,7 @@ In memory and in the digest words are numbers, the acts of `rehearse.dialogue`; 
 words. Parts lie in `words/` beside the parts of turns, and only where there are any. Columns:
 
     replica, tick, user, session, turn    the keys of the turn
+    goal                                  what the person wants as the turn begins, as acts
     meant, heard, answered                acts as text: what the person meant, what came through, what the
                                           assistant did: `inform(area=north) request(phone)`
     said, reply                           the same in sentences: what the assistant was given to read, and
@@ -29,7 +30,7 @@ from rehearse.tables import write_pages
 
 WORDS = "words"
 """The folder of the parts, the view of the table, and what a scenario lists in `columns` to have it."""
-_IN_WORDS = re.compile(r"(meant|heard|answer|call)_\d+|answer_text")
+_IN_WORDS = re.compile(r"(goal|meant|heard|answer|call)_\d+|answer_text")
 
 
 def in_words(name: str) -> bool:
@@ -73,8 +74,8 @@ def _coded(table: Columns, domain: Domain) -> tuple[Columns, dict[str, tuple[str
         columns[name] = number.reshape(-1).astype(np.int32)
         vocabularies[name] = tuple(word(row) for row in distinct)
 
-    parts = {prefix: _codes(table, prefix) for prefix in ("meant", "heard", "answer", "call")}
-    for name, prefix in (("meant", "meant"), ("heard", "heard"), ("answered", "answer")):
+    parts = {prefix: _codes(table, prefix) for prefix in ("goal", "meant", "heard", "answer", "call")}
+    for name, prefix in (("goal", "goal"), ("meant", "meant"), ("heard", "heard"), ("answered", "answer")):
         put(name, parts[prefix], lambda row: " ".join(map(str, domain.told(row))))
     put("said", parts["heard"], lambda row: domain.text(row, "user"))
     own = np.asarray(table["answer_text"], dtype=np.int64)
