@@ -13,7 +13,7 @@ from rehearse import registry
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows
 from rehearse.compiled import expect
-from rehearse.contract import Begins, Learner, Network, Stage, Users, World
+from rehearse.contract import Begins, Ints, Learner, Network, Stage, Users, World
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.engine.machine import give_back
@@ -97,9 +97,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     chance = Chance(scenario.seed)
     chosen = range(scenario.replicas) if props.replicas is None else sorted(props.replicas)
     replicas = np.asarray(chosen, dtype=np.int32)
-    world = world_of(scenario, props.data, chance)
-    if isinstance(world, Begins):
-        world.begin(replicas)
+    world = world_of(scenario, props.data, chance, replicas)
     make_people: Callable[..., Users] = registry.load("people", scenario.people.model)
     users = dressed(make_people(scenario.people, world, chance, replicas, props.only), world, scenario)
     give_back()  # what drawing a graph took is several times what it leaves
@@ -147,10 +145,12 @@ def _recorded(scenario: Scenario, column: str) -> bool:
     return scenario.columns is None or column in scenario.columns
 
 
-def world_of(scenario: Scenario, data: Path | None, chance: Chance) -> World:
-    """Return the scenario's world before its first tick."""
+def world_of(scenario: Scenario, data: Path | None, chance: Chance, replicas: Ints | None = None) -> World:
+    """Return the scenario's world before its first tick, told of its societies where it has any."""
     factory = registry.load("worlds", scenario.world.name)
     settings: Mapping[str, Any] = scenario.world.settings
     drift = tuple(change for change in scenario.drift if not change.of_people)
     world: World = factory(settings, data=data, drift=drift, chance=chance)
+    if replicas is not None and isinstance(world, Begins):
+        world.begin(replicas)
     return world

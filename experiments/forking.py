@@ -52,7 +52,7 @@ MAY_CHANGE = (
     *("policy", "slate", "latency", "drift", "observation", "faults", "guards", "criteria", "time", *WORDS),
     *("people.behaviour", "people.memory", "people.goals"),
     *("people.society.influences", "people.society.order", "people.society.rules"),
-    *("people.arrivals", "people.churn", "people.returns"),
+    *("people.arrivals", "people.churn", "people.returns", "people.strategy"),
 )
 """Paths of a scenario that may differ from some tick on; the world adds settings of its own."""
 SETTLED = (

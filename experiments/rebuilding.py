@@ -59,7 +59,7 @@ class Turning:
         same_name = before.policy.name == after.policy.name
         return cls(
             leg=leg,
-            world=world_of(after, leg.props.data, assembly.simulation.chance),
+            world=world_of(after, leg.props.data, assembly.simulation.chance, stage.replicas),
             policy=met(after, stage, leg.props),
             same_model=same_name and earlier.props.policy is leg.props.policy,
             same_people=before.people == after.people,
@@ -88,6 +88,9 @@ def _dress(leg: Leg, assembly: Assembly) -> Users:
     if users.feature_names != assembly.stage.features:
         problem = "observation: what a model sees would have other names from a tick on."
         raise UserError(problem, "Let the same features have an indicator as before.")
+    if getattr(users, "told", ()) != getattr(simulation.users, "told", ()):
+        problem = "people.strategy: other columns would be recorded from a tick on."
+        raise UserError(problem, "Let people change the same features as before.")
     return users
 
 

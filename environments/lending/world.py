@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +91,8 @@ class Lending:
     name = "lending-v1"
     attributes: tuple[str, ...] = ("amount", "rate")
     features: tuple[str, ...] = ()
+    may_change = ("repayment", "change", "labels", "harm", "welfare", "experience", "market")
+    """Settings that may differ from some tick on, where a run forks off."""
     bytes_per_user = 0
     """What is kept about each person: nothing."""
 
@@ -238,30 +240,34 @@ class Lending:
         if self._till is not None:
             society, some = self._society(turn), np.flatnonzero(wants)
             wants[some] = self._till.pays(society[some], terms.amount.take(item[some]))
-        lender = np.where(wants, HERE, NOBODY).astype(np.int8)
-        repaid = np.take_along_axis(fate.pays, item[:, None].astype(np.int64), axis=1)[:, 0] & wants
         # Whoever was offered a loan and did not take it was not refused.
         refused = (decisions.action == REFUSE) | ((responses.choice > REFUSE) & ~wants)
-        selected = (decisions.action > REFUSE) & ~refused
-        if self._others is not None:
-            best = self._others.best(
-                people.numbers(self._settings.score, turn.rows), people["group"].take(turn.rows)
-            )
-            seeking = wants | refused
-            best = np.where(seeking, best, NOBODY).astype(np.int32)
-            goes = self._others.goes(best, wants, terms.rate.take(item), fate.draws[:, SEEK:])
-            elsewhere = self._repaid_elsewhere(fate, best, terms)
-            lender = np.where(goes, self._others.code(best), lender).astype(np.int8)
-            repaid, refused = np.where(goes, elsewhere, repaid), refused & ~goes
-        taken = np.where(lender == HERE, item, REFUSE).astype(np.int32)
-        return Deal(lender, taken, repaid, refused, selected)
+        taken = np.where(wants, item, REFUSE).astype(np.int32)
+        deal = Deal(
+            lender=np.where(wants, HERE, NOBODY).astype(np.int8),
+            item=taken,
+            repaid=fate.pays[np.arange(len(turn)), taken],
+            refused=refused,
+            selected=(decisions.action > REFUSE) & ~refused,
+        )
+        return deal if self._others is None else self._shopped(turn, people, terms, fate, deal, self._others)
 
-    def _repaid_elsewhere(self, fate: Fate, best: Ints, terms: Terms) -> Flags:
-        """Return who would repay the first loan of the menu at the rate of another lender."""
-        rates = np.zeros(1) if self._others is None else self._others.rates
-        chances = self._repays.of_terms(fate.chance, terms.amount[1] * rates)
-        taken = np.take_along_axis(chances, np.maximum(best, 0)[:, None].astype(np.int64), axis=1)[:, 0]
-        return np.asarray(fate.draws[:, REPAY] < taken)
+    def _shopped(
+        self, turn: Turn, people: Columns, terms: Terms, fate: Fate, deal: Deal, others: Others
+    ) -> Deal:
+        """Let those who were refused, or find it dear here, take the first loan of the menu elsewhere."""
+        best = others.best(people.numbers(self._settings.score, turn.rows), people["group"].take(turn.rows))
+        best = np.where(deal.here | deal.refused, best, NOBODY).astype(np.int32)
+        goes = others.goes(best, deal.here, terms.rate.take(deal.item), fate.draws[:, SEEK:])
+        chances = self._repays.of_terms(fate.chance, terms.amount[REFUSE + 1] * others.rates)
+        pays = fate.draws[:, REPAY] < chances[np.arange(len(turn)), np.maximum(best, 0)]
+        return replace(
+            deal,
+            lender=np.where(goes, others.code(best), deal.lender).astype(np.int8),
+            item=np.where(goes, REFUSE, deal.item).astype(np.int32),
+            repaid=np.where(goes, pays, deal.repaid),
+            refused=deal.refused & ~goes,
+        )
 
     def _book(self, turn: Turn, terms: Terms, deal: Deal) -> None:
         if self._till is None:
