@@ -233,9 +233,10 @@ def _fair(weight: Floats, worth: Floats) -> tuple[Ints, Floats]:
     groups, places = weight.shape
     whole = weight.sum(axis=1)
     there = np.flatnonzero(whole > 0.0)
-    share = _from_above(weight[there]) / whole[there, None]
+    share = np.minimum(_from_above(weight[there]) / whole[there, None], 1.0)
+    share[:, -1] = 1.0  # the same number for all groups, whatever their sums were rounded to
     useful = _from_above(worth[there])
-    corners = np.unique(np.clip(share, 0.0, 1.0))
+    corners = np.unique(share)
     lines = [_line(corners, s, u) for s, u in zip(share, useful, strict=True)]
     together = np.zeros(len(corners))
     for line in lines:
