@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
-from rehearse.contract import NOTHING, Begins, Decisions, End, Flags, Offer, Outcomes, Responses, Turn
+from rehearse.contract import NOTHING, Begins, Decisions, End, Flags, Ints, Offer, Outcomes, Responses, Turn
+from rehearse.errors import UserError
 from rehearse.exact import Floats
+from rehearse.scenario.model import Drift
 
+Build = Callable[[tuple[Drift, ...]], Any]
+CLOSE = 1e-6
+LATER = 3
+"""The tick at which a world is put away and taken up again."""
+NOWHERE = "no.such.path"
 NAMES = ("name", "items", "attributes", "features", "needs", "coupled")
 VERBS = ("offer", "settle", "truth", "table", "drift", "state", "restore")
 
 
-def check_world(world: Any, people: Columns) -> list[str]:
+def check_world(world: Any, people: Columns, build: Build | None = None) -> list[str]:
     """Return a sentence for each rule of the contract that a world breaks; none if it keeps to it.
 
     `people` holds at least replica, user, taste (n, d) and the columns that the world needs. The
-    sentence begins with the name of the rule.
+    sentence begins with the name of the rule. With `build`, which makes the same world anew with a
+    schedule of changes, it is also tried whether the world can be resumed and refuses unknown changes.
     """
     missing = [name for name in (*NAMES, *VERBS) if not hasattr(world, name)]
     if missing:
@@ -31,9 +39,9 @@ def check_world(world: Any, people: Columns) -> list[str]:
         return [f"needs: the people have no column {lacking[0]!r}."]
     found: list[str] = []
     try:
-        if isinstance(world, Begins):
-            world.begin(np.unique(people["replica"]).astype(np.int32))
-        found.extend(_broken(world, people))
+        found.extend(_broken(_begun(world, people), people))
+        if build is not None:
+            found.extend(_built(build, people))
     except Exception as error:  # noqa: BLE001 - that it raises is the finding
         found.append(f"raises: it raised {type(error).__name__}: {error}")
     return found
@@ -53,7 +61,9 @@ def _broken(world: Any, people: Columns) -> Iterator[str]:
     yield from _untrue(world, world.truth(turn, people, offer), len(turn))
     outcomes = _settled(world, turn, people, offer)
     yield from _unsettled(world, outcomes, len(turn))
+    yield from _unlikely(offer, outcomes, _items(world, turn, offer))
     yield from _unheard_of(world, outcomes, people)
+    yield from _unanswered(world, turn, people, offer)
     if not world.coupled:
         yield from _dependent(world, turn, people)
     changed = [name for name, array in before.items() if not _same(array, people[name])]
@@ -69,12 +79,18 @@ def _everybody(people: Columns) -> Turn:
     return Turn(rows=rows, replica=replica, user=user, tick=0, turn=0, chance=Chance(7))
 
 
+def _items(world: Any, turn: Turn, offer: Offer) -> Ints:
+    """Return an item for everybody by their id, one that they can have."""
+    item = (turn.user % len(world.items)).astype(np.int32)
+    if offer.available is None:
+        return item
+    can = offer.available[np.arange(len(turn)), item]
+    return np.where(can, item, offer.available.argmax(axis=1)).astype(np.int32)
+
+
 def _settled(world: Any, turn: Turn, people: Columns, offer: Offer) -> Outcomes:
     """Return what follows when everybody is offered an item by their id and two in three take it."""
-    item = (turn.user % len(world.items)).astype(np.int32)
-    if offer.available is not None:
-        can = offer.available[np.arange(len(turn)), item]
-        item = np.where(can, item, offer.available.argmax(axis=1)).astype(np.int32)
+    item = _items(world, turn, offer)
     took: Flags = turn.user % 3 > 0
     responses = Responses(
         choice=np.where(took, item, NOTHING).astype(np.int32),
@@ -97,8 +113,11 @@ def _misshapen(world: Any, offer: Offer, n: int) -> Iterator[str]:
         yield f"shape: Offer.available has shape {offer.available.shape}, not ({n}, {m})."
     if not np.isfinite(offer.attributes).all() or not np.isfinite(offer.features).all():
         yield "finite: the offer holds values that are no numbers."
-    if len(set(world.items)) < m:
-        yield "names: two items have the same name."
+    for what in ("items", "attributes", "features"):
+        if len(set(getattr(world, what))) < len(getattr(world, what)):
+            yield f"names: two of the {what} have the same name."
+    if m and set(world.items) <= set(getattr(world, "refusals", ())):
+        yield "items: all items are refusals, so that nobody could take anything."
 
 
 def _untrue(world: Any, truth: Floats, n: int) -> Iterator[str]:
@@ -125,6 +144,71 @@ def _unsettled(world: Any, outcomes: Outcomes, n: int) -> Iterator[str]:
     for name, codes in (("right", outcomes.right), ("label", outcomes.label)):
         if codes is not None and not np.isin(codes, (-1, 0, 1)).all():
             yield f"range: `{name}` must be 1, 0 or -1."
+
+
+def _unlikely(offer: Offer, outcomes: Outcomes, item: Ints) -> Iterator[str]:
+    """Tell of outcomes that cannot be, given what was offered and answered."""
+    for name in ("cost", "harm"):
+        array = getattr(outcomes, name)
+        if array is not None and np.isinf(array).any():
+            yield f"finite: a {name} is infinite."
+    known = np.flatnonzero(outcomes.ideal >= 0)
+    if offer.available is not None and not offer.available[known, outcomes.ideal[known]].all():
+        yield "items: an ideal is an item that the person cannot have."
+    if (outcomes.regret[known][outcomes.ideal[known] == item[known]] > CLOSE).any():
+        yield "regret: it is not 0 where the answer was the ideal."
+    if outcomes.end is not None and not np.isin(outcomes.end, list(End)).all():
+        yield "range: an `end` is no `End`."
+    for name, values in outcomes.becomes.items():
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            yield f"finite: what people's {name!r} becomes is infinite."
+
+
+def _unanswered(world: Any, turn: Turn, people: Columns, offer: Offer) -> Iterator[str]:
+    """Tell of judgements of answers that were never given."""
+    n = len(turn)
+    nothing = np.full(n, NOTHING, dtype=np.int32)
+    unknown = np.full(n, np.nan, dtype=np.float32)
+    responses = Responses(nothing, nothing.astype(np.int8), unknown, np.zeros(n, dtype=np.int8))
+    outcomes = world.settle(turn, people, offer, Decisions.of(nothing, fault=1), responses)
+    if (outcomes.right != NOTHING).any():
+        yield "unanswered: `right` is not -1 where there was no answer to judge."
+    if not np.isnan(outcomes.regret).all():
+        yield "unanswered: a regret is a number where there was no answer."
+
+
+def _built(build: Build, people: Columns) -> Iterator[str]:
+    """Make the world anew: alike, resumed in the midst, and with a change of what it does not have."""
+    straight, resumed = (_begun(build(()), people) for _ in range(2))
+    for tick in range(LATER):
+        straight.drift(tick)
+        resumed.drift(tick)  # as whoever resumes a run does, before the state is taken back
+        turn = replace(_everybody(people), tick=tick)
+        _settled(straight, turn, people, straight.offer(turn, people))
+    resumed.restore({name: np.array(array) for name, array in straight.state().items()})
+    turn = replace(_everybody(people), tick=LATER)
+    told = [world.drift(LATER) for world in (straight, resumed)]
+    offers = [world.offer(turn, people) for world in (straight, resumed)]
+    same = all(
+        _same(getattr(offers[0], name), getattr(offers[1], name)) for name in ("features", "attributes")
+    )
+    if told[0] != told[1] or not same:
+        yield "state: a world that was resumed has another offer."
+    pairs = zip((straight, resumed), offers, strict=True)
+    one, other = (_columns(_settled(world, turn, people, offer)) for world, offer in pairs)
+    for name in [name for name in one if not _same(one[name], other[name])]:
+        yield f"state: in a world that was resumed the {name} of a person is another."
+    try:
+        build((Drift(tick=0, what=NOWHERE),))
+    except UserError:
+        return
+    yield f"drift: a change of {NOWHERE!r}, which the world does not have, is not refused."
+
+
+def _begun(world: Any, people: Columns) -> Any:
+    if isinstance(world, Begins):
+        world.begin(np.unique(people["replica"]).astype(np.int32))
+    return world
 
 
 def _unheard_of(world: Any, outcomes: Outcomes, people: Columns) -> Iterator[str]:

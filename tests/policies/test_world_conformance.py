@@ -9,6 +9,8 @@ import pytest
 
 from rehearse.columns import Columns
 from rehearse.contract import NOTHING, Offer, Outcomes
+from rehearse.scenario.drift import Moves
+from rehearse.scenario.model import Drift
 from rehearse.testing import check_world
 
 
@@ -50,13 +52,13 @@ class Shop:
         truth = self.truth(turn, people, offer)
         action = np.maximum(decisions.action, 0)
         regret = truth.max(axis=1) - np.take_along_axis(truth, action[:, None], axis=1)[:, 0]
-        took = responses.choice != NOTHING
+        took, answered = responses.choice != NOTHING, decisions.action != NOTHING
         return Outcomes(
             reward=took.astype(np.float32),
             experience=np.where(took, 0.5, np.nan).astype(np.float32),
             ideal=truth.argmax(axis=1).astype(np.int32),
-            regret=regret.astype(np.float32),
-            right=(regret == 0).astype(np.int8),
+            regret=np.where(answered, regret, np.nan).astype(np.float32),
+            right=np.where(answered, regret == 0, -1).astype(np.int8),
         )
 
     def table(self):
@@ -97,6 +99,11 @@ def offered(**columns):
     return offer
 
 
+def twice(offer, turn):
+    """Return each feature two times over."""
+    return np.repeat(offer.features, 2, axis=1)
+
+
 def greedy_offer(self, turn, people):
     """Change what belongs to the people."""
     people["income"][:] = 0
@@ -128,6 +135,19 @@ def test_a_sound_world_passes():
         ("independence", altered(settle=settled(reward=lambda o, t: o.reward / len(t)))),
         ("independence", altered(offer=offered(features=lambda o, t: o.features - o.features.mean()))),
         ("mutation", altered(offer=greedy_offer)),
+        ("names", altered(features=("income", "income"), offer=offered(features=twice))),
+        ("items", altered(refusals=("tea", "cake", "both"))),
+        ("items", altered(refusals=("coffee",))),
+        ("items", altered(offer=offered(available=lambda o, t: np.tile([True, False, False], (len(t), 1))))),
+        ("regret", altered(settle=settled(regret=lambda o, t: o.regret + 1))),
+        ("finite", altered(settle=settled(cost=lambda o, t: o.reward + np.inf))),
+        ("finite", altered(settle=settled(becomes=lambda o, t: {"income": o.reward + np.inf}))),
+        ("range", altered(settle=settled(label=lambda o, t: o.right + 3))),
+        ("range", altered(settle=settled(end=lambda o, t: o.right + 90))),
+        ("becomes", altered(settle=settled(becomes=lambda o, t: {"wealth": o.reward}))),
+        ("shape", altered(settle=settled(becomes=lambda o, t: {"income": o.reward[:, None]}))),
+        ("unanswered", altered(settle=settled(right=lambda o, t: np.maximum(o.right, 0)))),
+        ("unanswered", altered(settle=settled(regret=lambda o, t: np.nan_to_num(o.regret)))),
         ("state", altered(state=lambda self: {"price": np.array([object()])})),
         ("state", altered(restore=lambda self, state: setattr(self, "price", self.price + 1))),
         ("raises", altered(truth=lambda self, turn, people, offer: people["wealth"])),
@@ -143,3 +163,50 @@ def test_what_is_missing_is_said():
     assert check_world(object(), people())[0].startswith("names: the world has no name")
     bare = Columns({name: array for name, array in people().items() if name != "income"})
     assert check_world(Shop(), bare) == ["needs: the people have no column 'income'."]
+
+
+def stall(drift=(), forget=False, deaf=False):
+    """Return the shop with prices that a schedule and custom move; `forget`: out of its state."""
+    moves = Moves(() if deaf else drift, ("price",))
+
+    class Stall(Shop):
+        def offer(self, turn, people):
+            found = Shop.offer(self, turn, people)
+            return replace(found, features=moves.now("price", found.features) + np.float32(self.price))
+
+        def settle(self, turn, people, offer, decisions, responses):
+            found = Shop.settle(self, turn, people, offer, decisions, responses)
+            self.price = np.array([turn.tick])
+            return found
+
+        def drift(self, tick):
+            return moves.enter(tick)
+
+        def state(self):
+            return moves.state() | ({} if forget else {"price": self.price.copy()})
+
+        def restore(self, state):
+            moves.restore(state)
+            self.price = np.array(state.get("price", self.price))
+
+    return Stall()
+
+
+RISE = Drift(tick=1, what="price", times=2.0)
+
+
+def test_a_world_that_can_be_resumed_and_refuses_what_it_does_not_know_passes():
+    """With what makes it anew, a world is put away at a tick, taken up, and given a change of nothing."""
+    assert check_world(stall(), people(), build=lambda drift: stall((*drift, RISE))) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "build"),
+    [
+        ("state", lambda drift: stall((*drift, RISE), forget=True)),
+        ("drift", lambda drift: stall(drift, deaf=True)),
+    ],
+)
+def test_what_goes_wrong_anew_is_named(rule, build):
+    """A world that forgets at which tick it is, or heeds no path, is told so."""
+    assert {sentence.partition(":")[0] for sentence in check_world(stall(), people(), build=build)} == {rule}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rehearse.chance import Chance
 from rehearse.experiments.api import load
-from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.build import Props, assemble, world_of
 from rehearse.registry import entries
 from rehearse.scenario.load import catalogue
 from rehearse.testing import check_world
@@ -82,11 +83,16 @@ def test_every_scenario_is_the_same_twice(every):
 
 
 def test_every_world_keeps_the_contract(every):
-    """No rule of `check_world` is broken by the world of any scenario, met by its own people."""
+    """No rule of `check_world` is broken by the world of any scenario, met by its people, or made anew."""
     scenario, _ = every
     simulation = assemble(scenario).simulation
     simulation.begin()
-    assert check_world(simulation.world, simulation.users.columns) == []
+
+    def anew(drift):
+        changed = scenario.model_copy(update={"drift": (*scenario.drift, *drift)})
+        return world_of(changed, None, Chance(scenario.seed))
+
+    assert check_world(simulation.world, simulation.users.columns, build=anew) == []
 
 
 def test_blocks_and_tiles_leave_no_trace_in_any_scenario(every):
