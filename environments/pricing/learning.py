@@ -83,6 +83,29 @@ class Sessions:
         best = self.market.profits(self.market.monopoly()).mean()
         return np.asarray((self.profits.mean(axis=1) - nash) / (best - nash))
 
+    def path(self, periods: int, *, deviates: int | None = None) -> Floats:
+        """Return the prices that follow from the strategies, shape (R, periods, n), learning no more.
+
+        `deviates` is a seller who, in the first period only, asks the price that would earn it most in
+        that period; all others answer by what they have learned.
+        """
+        digits = _digits(self.grid)
+        sellers, state = np.arange(len(self.grid)), self.state.copy()
+        found = np.empty((len(state), periods, len(sellers)))
+        for period in range(periods):
+            asked = self.strategy[np.arange(len(state))[:, None], sellers, state[:, None]]
+            if period == 0 and deviates is not None:
+                asked[:, deviates] = self._best_now(asked, deviates)
+            found[:, period] = self.grid[sellers, asked]
+            state = asked @ digits
+        return found
+
+    def _best_now(self, asked: Whole, seller: int) -> Whole:
+        """Return the number of the price that earns a seller most in a period, given what others ask."""
+        prices = np.repeat(self.grid[np.arange(len(self.grid)), asked][:, None], self.grid.shape[1], axis=1)
+        prices[:, :, seller] = self.grid[seller]
+        return np.asarray(self.market.profits(prices)[:, :, seller].argmax(axis=1), dtype=np.int64)
+
 
 @dataclass(slots=True)
 class _Tables:
@@ -242,7 +265,7 @@ def _play(
 def _cycles(tables: _Tables, profits: Floats, grid: Floats) -> tuple[Floats, Floats]:
     """Return the mean prices and profits of the cycles that the strategies lead to, each (R, n)."""
     sellers, states = profits.shape
-    digits = grid.shape[1] ** np.arange(sellers - 1, -1, -1)
+    digits = _digits(grid)
     found = np.zeros((2, len(tables.state), sellers))
     for r, last in enumerate(tables.state.tolist()):
         following = digits @ tables.best[r]
@@ -256,3 +279,8 @@ def _cycles(tables: _Tables, profits: Floats, grid: Floats) -> tuple[Floats, Flo
         found[0, r] = np.take_along_axis(grid, asked, axis=1).mean(axis=1)
         found[1, r] = profits[:, cycle].mean(axis=1)
     return found[0], found[1]
+
+
+def _digits(grid: Floats) -> Whole:
+    """Return what each seller's price number counts in the number of a state, shape (n,)."""
+    return np.asarray(grid.shape[1] ** np.arange(len(grid) - 1, -1, -1), dtype=np.int64)

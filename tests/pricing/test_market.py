@@ -119,3 +119,15 @@ def test_a_seller_alone_learns_the_price_that_earns_most():
     assert (alone.periods < 50_000).all()
     best = alone.grid[0, market.profits(alone.grid.T)[:, 0].argmax()]
     assert alone.prices[:, 0] == pytest.approx(best)
+
+
+def test_strategies_lead_into_the_cycle_that_was_told():
+    """Without a deviation the path's means are the prices told; with one, only the deviator moves first."""
+    sessions = learn(LogitMarket(), QUICK, sessions=3, seed=8)
+    calm, cut = sessions.path(5000), sessions.path(2, deviates=1)
+    assert calm.mean(axis=1) == pytest.approx(sessions.prices, abs=2e-3)
+    assert (cut[:, 0, 0] == calm[:, 0, 0]).all()
+    market = sessions.market
+    for session in range(3):
+        asked = np.stack([np.full(5, cut[session, 0, 0]), sessions.grid[1]], axis=1)
+        assert cut[session, 0, 1] == sessions.grid[1, market.profits(asked)[:, 1].argmax()]
