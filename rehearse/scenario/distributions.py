@@ -27,6 +27,7 @@ from rehearse.scenario.people import (
     Normal,
     Pareto,
     Uniform,
+    Weibull,
 )
 
 
@@ -110,6 +111,10 @@ def _exponential(law: Exponential, u: Floats) -> Floats:
     return -law.mean * log(1.0 - u)
 
 
+def _weibull(law: Weibull, u: Floats) -> Floats:
+    return law.scale * exp(log(-log(1.0 - u)) / law.shape)
+
+
 def _pareto(law: Pareto, u: Floats) -> Floats:
     return law.least * exp(-log(1.0 - u) / law.tail)
 
@@ -131,6 +136,7 @@ _AT_STANDING: dict[str, Callable[[Any, Floats], Floats]] = {
     "constant": _constant,
     "uniform": _uniform,
     "exponential": _exponential,
+    "weibull": _weibull,
     "pareto": _pareto,
     "beta": _beta,
     "discrete": _discrete,

@@ -53,6 +53,13 @@ class Exponential(Strict):
     mean: Positive = 1.0
 
 
+class Weibull(Strict):
+    """Waiting that tires (shape above 1) or hardens (below): P(X > x) = e^-(x/scale)^shape."""
+
+    shape: Positive = 1.0
+    scale: Positive = 1.0
+
+
 class Pareto(Strict):
     """A heavy tail: P(X > x) = (least / x)**tail; the mean is infinite up to a tail of 1."""
 
@@ -100,6 +107,7 @@ class Distribution(Strict):
     lognormal: Lognormal | None = None
     uniform: Uniform | None = None
     exponential: Exponential | None = None
+    weibull: Weibull | None = None
     pareto: Pareto | None = None
     beta: Beta | None = None
     discrete: Discrete | None = None

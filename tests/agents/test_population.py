@@ -32,6 +32,7 @@ EVERY_LAW = {
     "l": {"lognormal": {"mean": 0.0, "sd": 0.5}},
     "u": {"uniform": {"low": -1.0, "high": 3.0}},
     "x": {"exponential": {"mean": 2.0}},
+    "w": {"weibull": {"shape": 1.5, "scale": 10.0}},
     "b": {"beta": {"a": 2.0, "b": 3.0}},
     "d": {"discrete": {"values": [1, 2, 5], "shares": [1, 1, 2]}},
 }

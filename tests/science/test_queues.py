@@ -103,6 +103,17 @@ def test_impatience_is_that_of_palm():
     assert (cases["status"] == LEFT).mean() == pytest.approx(leaves, abs=0.01)
 
 
+def test_patience_can_tire():
+    """Where one is served for ever, the others leave by the Weibull law of shape 1.5 and scale 10."""
+    traits = {"service": 1e9, "leaves_after": {"weibull": {"shape": 1.5, "scale": 10.0}}}
+    cases = queue({"arrivals": {"rate": 1.0}}, 50_000, traits=traits)
+    left = cases["leaves_after"][cases["status"] == LEFT]
+    assert len(left) >= 49_999
+    assert left.mean() == pytest.approx(9.027452929509337, abs=4.0 * 6.13 / np.sqrt(50_000))
+    for time, share in {1: 0.9688719943400754, 5: 0.7021885013265596, 10: 0.36787944117144233}.items():
+        assert (left > time).mean() == pytest.approx(share, abs=4.0 * 0.5 / np.sqrt(50_000))
+
+
 def test_bursts_are_those_of_hawkes():
     """μ = 1, n = .5, β = 2, T = 100, 4,000 runs: mean 200 ± 1.8 and variance 794 ± 75 of the counts."""
     world = {"arrivals": {"rate": 1.0, "branching": 0.5, "decay": 2.0}, "span": 100.0}
