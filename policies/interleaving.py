@@ -19,7 +19,7 @@ from rehearse.columns import Array
 from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Ints, Policy, Requests, Stage
 from rehearse.errors import PolicyLoadError, did_you_mean
 from rehearse.exact import Floats
-from rehearse.policies.baselines import SlateLength
+from rehearse.policies.baselines import Random, SlateLength
 from rehearse.policies.settings import check_k, checked
 from rehearse.registry import entries
 from rehearse.scenario.base import Strict
@@ -67,21 +67,24 @@ class Interleaved:
     def __init__(self, given: InterleavedSettings, inner: Policy, stage: Stage) -> None:
         self._given, self._inner = given, inner
         self._slate = check_k(given.k, stage)
-        self.coupled = bool(getattr(inner, "coupled", False))
+        # Since when an item is there, everybody of a society hears from whoever first sees it.
+        self.coupled = given.of == "newest" or bool(getattr(inner, "coupled", False))
         self.sees_truth = bool(getattr(inner, "sees_truth", False))
-        self._since = np.full(len(stage.items), NEVER, dtype=np.int32)
+        self._replicas = np.sort(stage.replicas)
+        self._since = np.full((len(stage.replicas), len(stage.items)), NEVER, dtype=np.int32)
+        few = min(max(given.count, 1), len(stage.items))
+        self._few, self._some = (Random({"k": k}, stage) for k in (few, self._slate))
 
     def decide(self, requests: Requests) -> Decisions:
         """Ask the model, and mix other items into its slates."""
         fresh = self._fresh(requests)
+        inner = self._inner.decide(requests)
+        slate = mixed(inner.slate, fresh, requests.uniform("places", self._slate))
         if requests.tick < self._given.startup:
-            slate = np.full((len(requests), self._slate), NOTHING, dtype=np.int32)
-            width = min(fresh.shape[1], self._slate)
-            slate[:, :width] = fresh[:, :width]
-            inner = Decisions.of(slate)
-        else:
-            inner = self._inner.decide(requests)
-            slate = mixed(inner.slate, fresh, requests.uniform("places", self._slate))
+            alone = np.full(slate.shape, NOTHING, dtype=np.int32)
+            alone[:, : fresh.shape[1]] = fresh[:, : self._slate]
+            # Who cannot have any is served by the model from the start.
+            slate = np.where((fresh >= 0).any(axis=1, keepdims=True), alone, slate)
         first = (slate[:, :1] == fresh).any(axis=1) & (slate[:, 0] >= 0)
         return Decisions.of(
             slate,
@@ -92,17 +95,27 @@ class Interleaved:
 
     def _fresh(self, requests: Requests) -> Ints:
         """Return the items to be mixed in, in random order, padded with -1: (n, c)."""
-        there = self._there(requests)
-        most = self._slate if requests.tick < self._given.startup else self._given.count
-        luck = np.where(there, requests.uniform("mixed", there.shape[1]), 2.0)
-        order = np.argsort(luck, axis=1)[:, :most].astype(np.int32)
-        return np.where(np.take_along_axis(luck, order, axis=1) < 1.0, order, np.int32(NOTHING))
+        starting = requests.tick < self._given.startup
+        if self._given.of == "any":
+            return (self._some if starting else self._few).decide(requests).slate[:, : self._most(starting)]
+        there = self._new(requests)
+        some = np.flatnonzero(there.any(axis=0)).astype(np.int32)
+        luck = np.where(there[:, some], requests.uniform("mixed", there.shape[1])[:, some], 2.0)
+        order = np.argsort(luck, axis=1)[:, : self._most(starting)]
+        return np.where(np.take_along_axis(luck, order, axis=1) < 1.0, some[order], np.int32(NOTHING))
 
-    def _there(self, requests: Requests) -> Flags:
-        shape = (len(requests), len(requests.items))
-        can = np.ones(shape, dtype=np.bool_) if requests.available is None else requests.available
-        self._since[(self._since == NEVER) & can.any(axis=0)] = requests.tick
-        return can & (self._since == requests.tick) if self._given.of == "newest" else can
+    def _new(self, requests: Requests) -> Flags:
+        """Return which items each person can have that nobody of their society could before this tick."""
+        can = requests.available
+        can = np.ones((len(requests), len(requests.items)), dtype=np.bool_) if can is None else can
+        society = np.searchsorted(self._replicas, requests.replica)
+        for one in np.unique(society):
+            since, seen = self._since[one], can[society == one].any(axis=0)
+            since[(since == NEVER) & seen] = requests.tick
+        return np.asarray(can & (self._since[society] == requests.tick))
+
+    def _most(self, starting: bool) -> int:  # noqa: FBT001 - two cases, told by the caller
+        return self._slate if starting else self._given.count
 
     def state(self) -> dict[str, Array]:
         """Return since when each item can be had, and what the model remembers."""

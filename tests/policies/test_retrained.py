@@ -209,6 +209,26 @@ def test_new_items_are_shown_first_and_later_mixed_in():
     assert ((slate == 5).sum(axis=1) == 1).all()
 
 
+def test_the_start_up_phase_ends_early_where_nothing_new_comes_out():
+    """Who can have nothing new is served by the model, also in the first ticks."""
+    policy = load("interleaved-v1", STAGE, {"policy": "popular-v1", "of": "newest", "startup": 5})
+    policy.decide(asked(tick=0))
+    policy.learn(told([0], [6]))
+    assert (policy.decide(asked(tick=1)).slate[:, 0] == 6).all()
+
+
+@pytest.mark.parametrize("of", ["any", "newest"])
+def test_what_is_mixed_in_does_not_depend_on_company(of):
+    """Asked one by one people get what they get together."""
+    given_settings = {"policy": "popular-v1", "count": 2, "of": of}
+    there = np.arange(ITEMS)[None, :] < np.array([[4], [6], [8], [8]])
+    together = load("interleaved-v1", STAGE, given_settings)
+    alone = load("interleaved-v1", STAGE, given_settings)
+    whole = together.decide(asked(available=there, tick=0)).slate
+    requests = asked(available=there, tick=0)
+    assert [alone.decide(requests.take(np.array([i]))).slate[0].tolist() for i in range(4)] == whole.tolist()
+
+
 def test_only_built_in_models_are_mixed_into():
     """A model from outside is refused by name."""
     with pytest.raises(PolicyLoadError, match=r"no built-in policy 'mine\.py:decide'"):
