@@ -17,7 +17,7 @@ SMALL = {"users": 20, "ticks": TICKS, "replicas": 2}
 TURNS = 8
 """Longer sessions are cut off here."""
 NAMES = [scenario.name for scenario in catalogue()]
-NEED_DATA = {"feed-ratings"}
+NEED_DATA = {"feed-ratings", "lending-table"}
 RULES = sorted(entries("rules"))
 
 
