@@ -8,6 +8,7 @@ Paths, with an item's name or `*` for all items:
     items.ITEM.ATTRIBUTE    an attribute, as each person faces it
     delay.ITEM              the mean delay, in minutes
     available.ITEM          1 where it can be had; below one half it cannot
+    experience.LAW          how things turn out: its centre, its sensitivity or its noise (label drift)
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rehearse.environments.consequences import Experience
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
-from rehearse.scenario.drift import EVERY, differ, factors, in_order, sentences
+from rehearse.scenario.drift import EVERY, Moves, differ, factors, in_order, sentences
 from rehearse.scenario.model import Drift
 
 What = Literal["items", "delay", "available"]
+EXPERIENCE, LAWS = "experience.", ("centre", "sensitivity", "noise")
 OPEN = 0.5
 """An item can be had while its availability is at least this."""
 
@@ -64,8 +67,11 @@ class Schedule:
     ) -> None:
         """Resolve the paths, or raise a ScenarioError that names the nearest known ones."""
         self._items, self._attributes = items, attributes
-        self._drifts = in_order(drifts)
+        self._all = in_order(drifts)
+        self._drifts = [drift for drift in self._all if not drift.what.startswith(EXPERIENCE)]
         self._targets = [self._resolve(drift) for drift in self._drifts]
+        of_outcomes = [drift for drift in self._all if drift.what.startswith(EXPERIENCE)]
+        self._outcomes = Moves(of_outcomes, [EXPERIENCE + name for name in LAWS])
 
     def at(self, tick: int) -> Levers:
         """Return what holds during a tick."""
@@ -86,11 +92,18 @@ class Schedule:
 
     def changes(self, since: int, tick: int) -> bool:
         """Tell whether anything is another after one tick and at another."""
-        return differ(self._drifts, since, tick)
+        return differ(self._all, since, tick)
 
     def sentences(self, tick: int) -> list[str]:
         """Say each change that begins, is complete or ends with this tick."""
-        return sentences(self._drifts, tick)
+        return sentences(self._all, tick)
+
+    def experience(self, law: Experience, tick: int) -> Experience:
+        """Return how things turn out during a tick; what cannot be negative is 0 at least."""
+        self._outcomes.enter(tick)
+        moved = {name: self._outcomes.now(EXPERIENCE + name, getattr(law, name)) for name in LAWS}
+        held = {name: value if name == "centre" else max(value, 0.0) for name, value in moved.items()}
+        return law.model_copy(update=held)
 
     def _resolve(self, drift: Drift) -> _Target:
         what, _, rest = drift.what.partition(".")

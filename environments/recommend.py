@@ -243,6 +243,7 @@ class Recommend:
 
     def _pull(self, tick: int) -> None:
         self._levers: Levers = self._schedule.at(tick)
+        self._law = self._schedule.experience(self._settings.experience, tick)
         self._late = np.maximum(self._usual * self._levers.delay_scale + self._levers.delay_shift, 0.0)
 
     def _scores(self, turn: Turn, people: Columns, tastes: Floats, offer: Offer) -> Scores:
@@ -252,7 +253,7 @@ class Recommend:
         return OwnScores(self.truth(turn, people, offer), offer.available)
 
     def _turned_out(self, taken: Taken, tastes: Floats) -> tuple[Floats | None, Floats]:
-        law = self._settings.experience
+        law = self._law
         if law.delay is None:
             return None, consequences.experience(law, taken, np.zeros(len(taken.item)))
         late = consequences.delay(taken, self._late)

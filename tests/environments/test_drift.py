@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearse import load
+from rehearse.environments.consequences import Experience
 from rehearse.environments.drift import Schedule
 from rehearse.errors import ScenarioError
+from rehearse.experiments.build import assemble
 from rehearse.scenario.model import Drift
 
 ITEMS = ("air", "train")
@@ -66,6 +69,7 @@ def test_only_the_named_item_closes() -> None:
         ("item.train.price", "'items'"),
         ("delays.train", "'delay'"),
         ("items.train", "Known"),
+        ("experience.center", "experience.centre"),
         ("available.bus", "Known"),
         ("", "Known"),
     ],
@@ -95,6 +99,21 @@ def test_each_change_is_said_when_it_begins_and_ends() -> None:
     assert planned.changes(2, 9)
 
 
+def test_how_things_turn_out_changes_too() -> None:
+    """The centre of experience moves with the schedule, noise never below nothing; all else stays."""
+    planned = schedule(
+        Drift(tick=2, what="experience.centre", add=0.5),
+        Drift(tick=2, what="experience.noise", add=-3.0),
+        Drift(tick=4, what="items.air.price", add=1.0),
+    )
+    law = Experience(of="utility", centre=1.0, noise=2.0)
+    assert planned.experience(law, 1) == law
+    assert planned.experience(law, 2) == law.model_copy(update={"centre": 1.5, "noise": 0.0})
+    assert planned.sentences(2) == ["experience.centre + 0.5", "experience.noise − 3"]
+    assert planned.changes(1, 2)
+    assert not planned.changes(2, 3)
+
+
 @given(
     st.lists(
         st.builds(
@@ -114,3 +133,16 @@ def test_nothing_changes_between_the_ticks_that_are_scheduled(drifts: list[Drift
         before, now = planned.at(tick - 1), planned.at(tick)
         same = np.array_equal(before.scale, now.scale) and np.array_equal(before.shift, now.shift)
         assert same or planned.changes(tick - 1, tick)
+
+
+def test_a_drift_of_outcomes_reaches_the_people() -> None:
+    """From its tick on what people took turns out worse, though nothing about the items has changed."""
+    drift = [{"tick": 1, "what": "experience.centre", "add": 3.0}]
+    simulation = assemble(load("feed", users=150, ticks=2, replicas=1, settings={"drift": drift})).simulation
+    felt: list[float] = []
+    for tick in range(2):
+        simulation.world.drift(tick)
+        asked = simulation.open(simulation.users.open(tick))
+        exchange = simulation.follow(asked, simulation.policy.decide(asked.requests))
+        felt.append(float(np.nanmean(exchange.outcomes.experience)))
+    assert felt[1] < felt[0] - 0.3
