@@ -21,6 +21,7 @@ import numpy as np
 from rehearse.agents import scalar
 from rehearse.agents.attributes import Attribute, column, declared_in, write
 from rehearse.agents.crowd import CHOOSE
+from rehearse.agents.laws import single
 from rehearse.agents.luck import Luck
 from rehearse.contract import NOTHING, Turn
 from rehearse.errors import ContractError, did_you_mean
@@ -192,6 +193,8 @@ class User(mesa.Agent):
         if people.manners:
             problem = "people.manners: a person by himself or herself is always sincere."
             raise ContractError(problem, "Ask the crowd (`model.step()`), or leave manners out.")
+        if people.laws is not None:
+            return single.respond(self.model.crowd, self._seat(turn), proposal)
         draws = self._seat(turn).uniform("respond", CHOOSE + len(proposal.slate))[0].tolist()
         person = scalar.Person.of(self.model.people, self.row)
         answer = scalar.respond(person, proposal, people, draws)
@@ -199,9 +202,22 @@ class User(mesa.Agent):
         return answer
 
     def remember(
-        self, proposal: scalar.Proposal, answer: scalar.Answer, experience: float | None = None
+        self,
+        proposal: scalar.Proposal,
+        answer: scalar.Answer,
+        experience: float | None = None,
+        *,
+        turn: int = 0,
+        reward: float = 0.0,
     ) -> None:
-        """Take in how it turned out, from 0 to 1 with .5 as expected; None where nothing came of it."""
+        """Take in how it turned out, from 0 to 1 with .5 as expected; None where nothing came of it.
+
+        The turn and its reward matter to people who live by laws (`people.laws`) alone.
+        """
+        crowd = self.model.crowd
+        if crowd.people.laws is not None:
+            single.remember(crowd, self._seat(turn), proposal, answer, experience, reward)
+            return
         person = scalar.Person.of(self.model.people, self.row)
         scalar.remember(person, proposal, answer, experience, self.model.crowd.people)
         person.save(self.model.people, self.row)
