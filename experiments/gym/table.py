@@ -15,7 +15,7 @@ from rehearse.record.recorder import columns_of
 
 ASKED = ("replica", "user", "tick", "turn")
 """What is said of a question: whose it is, and when."""
-LONGEST_WAIT = 100
+LONGEST_WAIT = 20
 """After so many societies in which nobody opened a session, nobody is waited for any longer."""
 
 
