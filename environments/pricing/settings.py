@@ -117,6 +117,8 @@ class Settings(Strict):
     harm: Fair | None = None
     tolerance: NotNegative = 0.0
     """Regret up to which a price is right."""
+    table: Literal["data"] | None = None
+    """`data`: people come from the table that the run is given (`people.source.table: world`)."""
 
     @model_validator(mode="after")
     def _make_sense(self) -> Self:

@@ -44,7 +44,7 @@ from rehearse.environments.pricing.judging import judge, worth
 from rehearse.environments.pricing.rivals import Rivals
 from rehearse.environments.pricing.settings import Settings
 from rehearse.environments.pricing.store import Store
-from rehearse.errors import UserError
+from rehearse.errors import ScenarioError, UserError
 from rehearse.exact import Floats
 from rehearse.qlearning import Whole
 from rehearse.scenario.drift import Moves
@@ -60,12 +60,14 @@ def build(
 ) -> Pricing:
     """Return the world; `data` is a table of buyers. Settings that make no sense are a ScenarioError."""
     checked = check(Settings, dict(settings), under="world.settings")
-    table = None
-    if data is not None:
-        from rehearse.tables import read_table
+    if data is None:
+        return Pricing(checked, None, drift, chance)
+    if checked.table is None:
+        problem = f"the data file {str(data)!r} was given to a world that reads none."
+        raise ScenarioError(problem, "Set world.settings.table: data, and people.source.table: world.")
+    from rehearse.tables import read_table
 
-        table = read_table(data)
-    return Pricing(checked, table, drift, chance)
+    return Pricing(checked, read_table(data), drift, chance)
 
 
 class Pricing:

@@ -15,7 +15,7 @@ from rehearse.environments.pricing import LogitMarket
 from rehearse.environments.pricing.world import build
 from rehearse.errors import ScenarioError, UserError
 from rehearse.experiments.api import load
-from rehearse.experiments.build import assemble
+from rehearse.experiments.build import Props, assemble
 from rehearse.testing.worlds import check_world
 
 GRID = {"low": 2.0, "high": 20.0, "count": 10}
@@ -279,21 +279,22 @@ def test_schedules_move_costs_and_what_things_are_worth():
 
 
 def test_buyers_can_come_from_a_table(tmp_path):
-    """A file of buyers, given for the run, is who they are."""
+    """A file of buyers, given for the run, is who they are; a world that reads none refuses it."""
     path = tmp_path / "buyers.csv"
-    path.write_text("reservation_price,reference_price,student\n6,9,1\n15,9,0\n", encoding="utf-8")
+    path.write_text("reservation_price,reference_price,kind\n6,9,old\n15,9,new\n", encoding="utf-8")
     changes = {
+        "world.settings.table": "data",
         "people.source": {"table": "world", "use": "as_is"},
         "people.segments": [],
         "people.traits": {},
+        "people.groups": {"trait": "kind", "names": ["new", "old"]},
     }
-    from rehearse.experiments.build import Props
-
-    people = assemble(
-        load("pricing", users=4, replicas=1, settings=changes), Props(data=path)
-    ).simulation.users.columns
+    given = {"users": 4, "replicas": 1}
+    people = assemble(load("pricing", **given, settings=changes), Props(data=path)).simulation.users.columns
     assert people["reservation_price"].tolist() == [6.0, 15.0, 6.0, 15.0]
     assert people["group"].tolist() == [1, 0, 1, 0]
+    with pytest.raises(ScenarioError, match=r"world.settings.table"):
+        assemble(load("pricing", **given), Props(data=path))
 
 
 @pytest.mark.parametrize("name", ["pricing", "pricing-rivals", "duopoly"])
