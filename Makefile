@@ -26,6 +26,9 @@ pip = $(BIN)/python -m pip --disable-pip-version-check
 install = $(uv) pip install --quiet --python $(BIN)/python $(1) 2>$(VENV)/uv.log || \
     { $(pip) install --quiet --upgrade pip && $(pip) install --quiet $(1); }
 
+# By name, because a comma would end an argument of $(call).
+tested := $(WHEEL)[sklearn,gym]
+
 .PHONY: help demo test check lint types imports wheel science bench clean
 
 help:  ## say what can be made
@@ -93,5 +96,5 @@ $(VENV)/.rehearse: $(WHEEL)
 	@touch $@
 
 $(VENV)/.tools: pyproject.toml | $(VENV)/.rehearse
-	@$(call install,"$(WHEEL)[sklearn,gym]" --group dev)
+	@$(call install,"$(tested)" --group dev)
 	@touch $@
