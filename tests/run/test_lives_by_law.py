@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from rehearse.columns import Columns
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
+from rehearse.scenario.load import from_yaml
 from rehearse.scenario.model import Scenario
 
 NAMES = [
@@ -135,3 +137,16 @@ def test_the_clock_of_searchers_is_their_own() -> None:
 def _before(turns: Columns) -> np.ndarray[Any, Any]:
     """Return where the turn before each second turn stands."""
     return np.flatnonzero(turns["turn"] == 1) - 1
+
+
+def test_the_scenario_of_the_page_runs() -> None:
+    """What `docs/worlds/recommend.md` shows is a scenario; its people watch, leave and come back."""
+    page = Path(__file__).parents[2] / "docs" / "worlds" / "recommend.md"
+    if not page.exists():
+        pytest.skip("the page is not beside the tests")
+    written = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assumed = "name: page\nassumptions: [It is a page.]\nlimitations: [It is short.]\n"
+    scenario = from_yaml(assumed + written).model_copy(update={"replicas": 1})
+    turns = lived(load(scenario, users=50, ticks=3))
+    assert turns["watched"].max() > 0.0
+    assert np.unique(turns["tick"][turns["turn"] == 0]).tolist() == [0, 1, 2]
