@@ -17,6 +17,7 @@ import numpy as np
 
 from rehearse.columns import Array
 from rehearse.contract import Flags, Ints
+from rehearse.environments.lending.seats import seats_of
 from rehearse.environments.lending.settings import Bank
 from rehearse.exact import Floats
 
@@ -68,11 +69,18 @@ class Till:
 
     def pays(self, society: Ints, amount: Floats) -> Flags:
         """Return whom the till can pay, of people in the order in which they are served."""
-        paid = np.zeros(len(amount), dtype=np.bool_)
-        for number in np.unique(society):
-            mine = np.flatnonzero(society == number)
-            paid[mine] = np.cumsum(amount[mine]) <= self.cash[number]
-        return paid
+        asked = np.empty(len(amount))
+        if np.bincount(society).max(initial=0) > len(self.cash):
+            for number in range(len(self.cash)):
+                mine = np.flatnonzero(society == number)
+                asked[mine] = np.cumsum(amount[mine])
+        else:  # few people in many societies: the same sums, one seat after another
+            seats, so_far = seats_of(society), np.zeros(len(self.cash))
+            for seat in range(int(seats.max(initial=-1)) + 1):
+                now = np.flatnonzero(seats == seat)
+                so_far[society[now]] += amount[now]
+                asked[now] = so_far[society[now]]
+        return np.asarray(asked <= self.cash.take(society))
 
     def lend(self, loans: Loans, tick: int) -> None:
         """Pay loans out, and note when they come back."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from rehearse.columns import Array
 from rehearse.contract import Codes, Flags, Ints, Singles
+from rehearse.environments.lending.seats import seats_of
 from rehearse.environments.lending.settings import Pool
 from rehearse.exact import Floats
 
@@ -39,7 +40,7 @@ class Applicants:
     def move(self, society: Ints, group: Array, score: Floats, up: Flags, down: Flags) -> None:
         """Move each borrower's share of the pool, one borrower of a society after another."""
         lent = np.flatnonzero(up | down)
-        seats = _turns(society[lent])
+        seats = seats_of(society[lent])
         place = np.abs(score[lent, None] - self._scores).argmin(axis=1)
         step = np.where(up[lent], 1, -1)
         target = place + step
@@ -68,14 +69,3 @@ class Applicants:
         """Take back what `state` gave."""
         if "pool" in state:
             self._pool = np.array(state["pool"], dtype=np.float64)
-
-
-def _turns(society: Ints) -> Ints:
-    """Return the number of each row among those of its society, from 0."""
-    order = np.argsort(society, kind="stable")
-    sorted_ = society[order]
-    first = np.flatnonzero(np.append(True, sorted_[1:] != sorted_[:-1])) if len(sorted_) else sorted_
-    counts = np.diff(np.append(first, len(sorted_)))
-    found = np.empty(len(society), dtype=np.int32)
-    found[order] = np.arange(len(society)) - np.repeat(first, counts)
-    return found

@@ -132,3 +132,15 @@ def test_resuming_and_sharding_change_nothing(tmp_path):
         rehearse.run(scenario, out=tmp_path / f"run{shards}", shards=shards).digest for shards in (1, 2, 3)
     }
     assert len(digests) == 1
+
+
+def test_a_model_sees_what_people_show_through_its_noise(tmp_path):
+    """Noise blurs what was shown; what was shown and what is true are recorded as they were."""
+    strategy = {"features": ["score"], "to": "threshold", "cost": 2.0}
+    scenario = applicants(strategy, ("threshold-v1", {"at": 0.7}))
+    noise = {"kind": "quantised", "features": ["score"], "step": 0.5}
+    blurred = Scenario.model_validate(scenario.model_dump() | {"observation": [noise]})
+    rehearse.run(blurred, out=tmp_path / "run")
+    turns = RunRecord(tmp_path / "run").query("SELECT * FROM turns")
+    assert (turns["shown_score"] == np.float32(0.7)).any()
+    assert np.array_equal(turns["selected"] == 1, turns["shown_score"] > 0.75)

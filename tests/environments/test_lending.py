@@ -11,6 +11,8 @@ from rehearse.chance import Chance
 from rehearse.columns import Columns
 from rehearse.contract import NOTHING, Decisions, Responses, Turn
 from rehearse.environments import lending
+from rehearse.environments.lending.bank import Till
+from rehearse.environments.lending.settings import Bank
 from rehearse.errors import DataError, ScenarioError
 from rehearse.testing import check_world
 
@@ -227,3 +229,21 @@ def test_a_downturn_is_scheduled_like_any_drift():
     before = settled(world, who, 1).detail["chance"]
     assert world.drift(1) == ["chance × 0.5: a recession"]
     assert np.allclose(settled(world, who, 1, 1).detail["chance"], before / 2)
+
+
+@given(
+    asks=st.lists(st.tuples(st.integers(0, 4), st.floats(0.1, 5.0)), min_size=1, max_size=40),
+    cash=st.floats(0, 20),
+)
+def test_a_till_serves_in_line_however_many_societies_there_are(asks, cash):
+    """Few people in many societies and many in few are reckoned in two ways, to the same bits."""
+    society = np.array([number for number, _ in asks], dtype=np.int32)
+    amount = np.array([size for _, size in asks])
+    expected, so_far = [], [0.0] * 5
+    for number, size in asks:
+        so_far[number] += size
+        expected.append(so_far[number] <= cash)
+    for societies in (5, 60):
+        till = Till(Bank(cash=cash), 0.1)
+        till.begin(societies)
+        assert till.pays(society, amount).tolist() == expected

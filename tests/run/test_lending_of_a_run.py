@@ -60,3 +60,15 @@ def test_a_scenario_that_reads_no_table_says_so(tmp_path):
     (tmp_path / "x.csv").write_text("a\n1\n")
     with pytest.raises(UserError, match="table: data"):
         rehearse.run("lending", data=tmp_path / "x.csv", out=tmp_path / "run", **SMALL)
+
+
+def test_whoever_is_refused_trusts_less_and_leaves():
+    """With nobody granted a loan people lose trust and more of them leave than where loans are to be had."""
+    trust, left = {}, {}
+    for name, cut in (("usual", 620), ("shut", 900)):
+        model = rehearse.model("lending", policy=f"threshold-v1?at={cut}", users=400, ticks=12, replicas=2)
+        while model.running:
+            model.step()
+        trust[name], left[name] = model.people["trust"].mean(), (model.people["times_left"] > 0).sum()
+    assert trust["shut"] < trust["usual"] - 0.1
+    assert left["shut"] > left["usual"]
