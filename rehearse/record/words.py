@@ -70,8 +70,8 @@ def _coded(table: Columns, domain: Domain) -> tuple[Columns, dict[str, tuple[str
     vocabularies: dict[str, tuple[str, ...]] = {}
 
     def put(name: str, codes: NDArray[Any], word: Callable[[Any], str]) -> None:
-        distinct, number = np.unique(codes, axis=0, return_inverse=True)
-        columns[name] = number.reshape(-1).astype(np.int32)
+        distinct, number = _distinct(codes)
+        columns[name] = number.astype(np.int32)
         vocabularies[name] = tuple(word(row) for row in distinct)
 
     parts = {prefix: _codes(table, prefix) for prefix in ("goal", "meant", "heard", "answer", "call")}
@@ -88,6 +88,20 @@ def _coded(table: Columns, domain: Domain) -> tuple[Columns, dict[str, tuple[str
     put("reply", np.concatenate([halves, parts["answer"]], axis=1), reply)
     put("calls", parts["call"], lambda row: json.dumps(domain.call(row)) if (row >= 0).any() else "")
     return Columns(columns), vocabularies
+
+
+def _distinct(codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the distinct rows, and which of them each row is."""
+    # Sorting one number a row takes a fraction of sorting rows; two rows with one number are found out.
+    mixed = np.zeros(len(codes), dtype=np.uint64)
+    for place in range(codes.shape[1]):
+        mixed = (mixed ^ codes[:, place].astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    _, first, number = np.unique(mixed, return_index=True, return_inverse=True)
+    distinct = codes[first]
+    if (distinct[number] != codes).any():
+        distinct, number = np.unique(codes, axis=0, return_inverse=True)
+    return distinct, number.reshape(-1)
 
 
 def _codes(table: Columns, prefix: str) -> NDArray[np.int32]:
