@@ -21,7 +21,6 @@ after a booking; and to 0 when not understood, to 1 when all is done.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,7 @@ from rehearse.agents.dialogue.goals import GoalMaker
 from rehearse.agents.dialogue.listening import Listener, draws
 from rehearse.agents.dialogue.mind import Mind
 from rehearse.agents.dialogue.speaking import DRAWS, plan, speak
+from rehearse.agents.dialogue.tables import Table, Tables
 from rehearse.agents.source import WORLD
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows, everywhere
@@ -55,14 +55,14 @@ from rehearse.contract import (
     World,
 )
 from rehearse.dialogue import menu
-from rehearse.dialogue.acts import CALLED, NO_ACT, Act, Acts, packed, says
+from rehearse.dialogue.acts import CALLED, NO_ACT, Act, packed, says
 from rehearse.dialogue.belief import KEPT, Belief
 from rehearse.dialogue.domain import Domain
 from rehearse.dialogue.noise import DRAWS as NOISE_DRAWS
 from rehearse.dialogue.noise import Channel
 from rehearse.dialogue.talk import NO_TEXT, Passage, Reply, Said, Talk
 from rehearse.dialogue.worth import due
-from rehearse.errors import ScenarioError
+from rehearse.errors import ContractError, ScenarioError
 from rehearse.exact import Floats
 from rehearse.scenario.people import People, Source
 from rehearse.scenario.wrong import check
@@ -125,10 +125,7 @@ class Callers:
         self._goals = GoalMaker(domain, settings.goals)
         self._chance = chance
         self._replicas = len(np.unique(np.asarray(drawn["replica"])))
-        self._past: list[Passage] = []
-        self._minds: tuple[Rows, Mind] | None = None
-        self._talk: Talk | None = None
-        self._meant = np.zeros((0, 0), dtype=np.int32)
+        self._tables = Tables()
 
     def join(self, people: People, among: Among) -> None:
         """Be some of a population; people do not hear of one another."""
@@ -154,6 +151,7 @@ class Callers:
 
     def ask(self, turn: Turn, offer: Offer) -> Requests:
         """Say what is on the agenda; the assistant hears what comes through."""
+        table = self._tables.begin(turn.rows) if turn.turn == 0 else self._tables.of(turn.rows)
         mind = self._begin(turn) if turn.turn == 0 else Mind.of(self.columns, turn.rows)
         u = turn.uniform("say", DRAWS)
         said = speak(mind, self.domain, self._likely(turn.rows), u, first=turn.turn == 0)
@@ -163,17 +161,18 @@ class Callers:
         belief = Belief.of(self.columns, turn.rows).hear(heard, self.domain)
         mind.due = due(self.domain, belief, mind.want, mind.books, said)
         mind.said = said
-        self._meant, self._minds = said, (turn.rows, mind)
         _raw(self.columns, "due")[turn.rows] = mind.due
-        self._talk = Talk(self.domain, heard, belief, turn.rows, tuple(self._past))
-        return self._requests(turn, offer, self._talk)
+        talk = Talk(self.domain, heard, belief, turn.rows, tuple(table.past))
+        table.meant, table.mind, table.talk = said, mind, talk
+        return self._requests(turn, offer, talk)
 
     def respond(self, turn: Turn, offer: Offer, decisions: Decisions) -> Responses:
         """Listen: note, correct, change the goal, be pleased or not, leave or go on."""
         del offer
-        talk, (_, mind) = self._at_the_table(turn)
+        table = self._tables.of(turn.rows)
+        talk, mind = _spoken(table)
         reply = spoken(talk, decisions)
-        answer = Said(self.domain, mind.goal, self._meant, talk.said, reply.said, reply.calls, reply.text)
+        answer = Said(self.domain, mind.goal, table.meant, talk.said, reply.said, reply.calls, reply.text)
         u = turn.uniform("listen", draws(reply.said.shape[1]))
         before = mind.progress
         listener = Listener(mind, self.domain, self._likely(turn.rows), u, reply.said, mind.said)
@@ -183,7 +182,7 @@ class Callers:
         end = self._end(mind, listener, error)
         self._store(turn, mind, talk.belief.say(reply.said, self.domain))
         self._please(turn.rows, mind, listener, error)
-        self._past.append(Passage(turn.rows, answer))
+        table.past.append(Passage(turn.rows, answer))
         on = ((mind.due >> np.maximum(decisions.action, 0)) & 1 == 1) | (mind.progress > before)
         taken = on & (decisions.action >= 0) & ~listener.contradicted
         return Responses(
@@ -201,6 +200,9 @@ class Callers:
 
     def close(self, turn: Turn, end: Codes) -> None:
         """Hang up."""
+        del end
+        if len(turn):
+            self._tables.leave(turn.rows)
 
     def socialise(self, tick: int) -> None:
         """Do nothing: callers do not know one another."""
@@ -217,24 +219,12 @@ class Callers:
         return {"satisfaction": satisfaction.mean(axis=1)}
 
     def _begin(self, turn: Turn) -> Mind:
-        self._past = []
         mind = minds.begin(self.columns, turn.rows, self._goals.draw(turn, self.columns))
         slots = len(self.domain.slots)
         u = turn.uniform("plan", 2 * slots)
         plan(mind, self.domain, u[:, :slots], self.settings.goals.disclosure, u[:, slots:])
         mind.store(self.columns, turn.rows)
         return mind
-
-    def _at_the_table(self, turn: Turn) -> tuple[Talk, tuple[Rows, Mind]]:
-        """Return what was said last by those who listen now."""
-        if self._talk is None or self._minds is None:
-            problem = "callers were asked to respond before they said anything."
-            raise ScenarioError(problem, "Call ask before respond.")
-        if len(self._talk) != len(turn):
-            at = np.searchsorted(self._talk.rows, turn.rows)
-            mind = Mind.of(self.columns, turn.rows)
-            return self._talk.take(at), (turn.rows, replace(mind, said=self._meant[at]))
-        return self._talk, self._minds
 
     def _store(self, turn: Turn, mind: Mind, belief: Belief) -> None:
         mind.store(self.columns, turn.rows)
@@ -260,13 +250,10 @@ class Callers:
         end[(end == End.ABANDONED) & error] = End.POLICY_ERROR
         end[stops] = End.POLICY_STOP
         end[says(listener.answer, Act.TRANSFER)] = End.TRANSFERRED
-        goes = says(self._meant_by(mind), Act.BYE)
+        goes = says(mind.said, Act.BYE)
         end[goes] = np.where(mind.ending > 0, mind.ending, End.USER_STOP)[goes]
         end[done & (goes | stops)] = End.GOAL_MET
         return end
-
-    def _meant_by(self, mind: Mind) -> Acts:
-        return mind.said
 
     def _likely(self, rows: Rows) -> Callable[[str], Floats | float]:
         """Return how likely a behaviour is: a trait of that name, or the setting."""
@@ -301,6 +288,14 @@ class Callers:
             chance=turn.chance,
             talk=talk,
         )
+
+
+def _spoken(table: Table) -> tuple[Talk, Mind]:
+    """Return what was said last at a table, and by whom; raises ContractError where nobody has spoken."""
+    if table.talk is None or table.mind is None:
+        problem = "callers were asked to respond before they said anything."
+        raise ContractError(problem, "Call ask before respond.")
+    return table.talk, table.mind
 
 
 def spoken(talk: Talk, decisions: Decisions) -> Reply:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -232,3 +234,23 @@ def test_callers_refuse_friends_and_settings_that_make_no_sense():
         table(10, **{"people.settings.goals": {"matches": [3, 1]}})
     with pytest.raises(ScenarioError, match="no constraints"):
         table(10, **{"people.settings.goals": {"matches": [60, 60]}})
+
+
+def test_several_blocks_may_take_turns():
+    """Two halves whose turns alternate live the same calls as both together."""
+    whole, _ = table(40)
+    apart, _ = table(40)
+    rows = np.arange(40)
+    for simulation, parts in ((whole, [rows]), (apart, [rows[:15], rows[15:]])):
+        simulation.users.open(0)
+        tables = [simulation._seat(part) for part in parts]
+        for number in range(3):
+            asked = []
+            for turn in tables:
+                now = replace(turn, turn=number)
+                offer = simulation.world.offer(now, simulation.users.columns)
+                asked.append((now, offer, simulation.users.ask(now, offer)))
+            for now, offer, requests in asked:
+                simulation.users.respond(now, offer, simulation.policy.decide(requests))
+    for name, column in whole.users.columns.items():
+        assert (column == apart.users.columns[name]).all(), name
