@@ -37,6 +37,9 @@ def check_world(world: Any, people: Columns, build: Build | None = None) -> list
     lacking = [name for name in world.needs if name not in people]
     if lacking:
         return [f"needs: the people have no column {lacking[0]!r}."]
+    if getattr(world, "apart", False):
+        replica = people["replica"]
+        people = people.take(np.flatnonzero(replica == replica[:1]))
     found: list[str] = []
     try:
         found.extend(_broken(_begun(world, people), people))
