@@ -143,8 +143,8 @@ def main() -> None:
     in_columns(1000, recorded=True)  # compiles
     for name, work in rows.items():
         drawn, lived, turns = min((work() for _ in range(3)), key=lambda found: found[0] + found[1])
-        rate, with_drawing = turns / lived, turns / (drawn + lived)
-        print(f"{name:32}{rate:12,.0f} turns a CPU second, {with_drawing:12,.0f} with drawing")
+        rates = turns / lived, turns / (drawn + lived)
+        print(f"{name:32}{rates[0]:12,.0f} turns a CPU second, {rates[1]:12,.0f} with drawing")
 
 
 if __name__ == "__main__":

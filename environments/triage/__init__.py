@@ -19,7 +19,7 @@ from rehearse.environments.triage import contagion, queue, sites
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.scenario.model import Drift
 
-KINDS: dict[str, Callable[[Mapping[str, Any], Path | None, Chance], World]] = {
+KINDS: dict[str, Callable[[Mapping[str, Any], Path | None, tuple[Drift, ...], Chance], World]] = {
     "queue": queue.build,
     "sites": sites.build,
     "contagion": contagion.build,
@@ -34,7 +34,4 @@ def build(
     if kind not in KINDS:
         problem = f"world.settings.kind is {kind!r}."
         raise ScenarioError(problem, did_you_mean(str(kind), KINDS))
-    if drift:
-        problem = f"a drift of {drift[0].what!r} was given to the world triage-v1, in which nothing drifts."
-        raise ScenarioError(problem, "Leave it out; fork a run to change its settings from some tick on.")
-    return KINDS[kind](settings, data, chance)
+    return KINDS[kind](settings, data, drift, chance)

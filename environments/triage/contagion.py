@@ -38,9 +38,11 @@ from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
 from rehearse.contract import Decisions, Flags, Offer, Outcomes, Responses, Turn
 from rehearse.environments.triage.passing import societies
+from rehearse.environments.triage.shifts import refuse
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.scenario.base import Name, NotNegative, Share, Strict
+from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
 
 TREAT, WAIT = 0, 1
@@ -73,11 +75,14 @@ class Settings(Strict):
     """The harm of a tick of infection."""
 
 
-def build(settings: Mapping[str, Any], data: Path | None, chance: Chance) -> Contagion:
+def build(
+    settings: Mapping[str, Any], data: Path | None, drift: tuple[Drift, ...], chance: Chance
+) -> Contagion:
     """Return the world; raises ScenarioError for what does not fit."""
     if data is not None:
         problem = f"the data file {str(data)!r} was given to a world of contagion, which reads none."
         raise ScenarioError(problem, "Give people their ties by people.society.graph (kind: edges).")
+    refuse(drift, "contagion")
     del chance  # treatments are drawn as they are given
     return Contagion(check(Settings, dict(settings), under="world.settings"))
 

@@ -49,6 +49,15 @@ class Workers:
     free: Floats
     number: NDArray[np.int64]
 
+    def become(self, count: int, now: float) -> None:
+        """Be so many from a moment on: who comes is free at once, who goes finishes what was begun."""
+        stay = np.flatnonzero(self.number < count)
+        fresh = np.setdiff1d(np.arange(count), self.number)
+        free = np.concatenate([self.free[stay], np.full(len(fresh), now)])
+        number = np.concatenate([self.number[stay], fresh])
+        order = np.lexsort((number, free))
+        self.free, self.number = free[order], number[order]
+
 
 @dataclass(frozen=True, slots=True)
 class Served:

@@ -19,7 +19,8 @@ time s_i, true urgency u_i (0 the most urgent), and the class k_i that the model
 The model is asked once a tick about each case that comes in it, and again about each that still waits
 when a tick begins: a class holds from the case's arrival, or from the start of the tick. A case that
 gets no answer waits in the last class. Who is sent home, leaves or finds no place to wait finds help
-elsewhere after `care_after`; if H_i ends before that, harm comes to them too.
+elsewhere after `care_after`; if H_i ends before that, harm comes to them too. A drift of `workers` lets
+workers come (free at once) and go (after the case in hand) with the start of a tick.
 
 Arrival, service and patience belong to the case (people.traits `urgency`, `service`, and where wanted
 `leaves_after` and `harmed_after`, all from arrival, in time units): whatever the model does, the same
@@ -49,20 +50,22 @@ from rehearse.environments.triage.arrivals import arrival_times
 from rehearse.environments.triage.events import Workers
 from rehearse.environments.triage.passing import STATUS, Passed, societies, urgency_of
 from rehearse.environments.triage.settings import Settings, Worth
+from rehearse.environments.triage.shifts import Shifts
 from rehearse.environments.triage.table import read_cases
 from rehearse.errors import DataError
 from rehearse.exact import Floats
+from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
 
 FEATURES = ("urgency_seen", "waited", "in_queue", "busy")
 LAST_TICK = 2**31 - 1
 
 
-def build(settings: Mapping[str, Any], data: Path | None, chance: Chance) -> Queue:
+def build(settings: Mapping[str, Any], data: Path | None, drift: tuple[Drift, ...], chance: Chance) -> Queue:
     """Return the world; raises ScenarioError or DataError for what does not fit."""
     checked = check(Settings, dict(settings), under="world.settings")
     table = None if data is None else read_cases(data, checked.classes, checked.home)
-    return Queue(checked, table, chance)
+    return Queue(checked, table, drift, chance)
 
 
 class Queue:
@@ -78,11 +81,15 @@ class Queue:
     status = STATUS
     bytes_per_user = 0
 
-    def __init__(self, settings: Settings, table: Columns | None, chance: Chance) -> None:
+    def __init__(
+        self, settings: Settings, table: Columns | None, drift: tuple[Drift, ...], chance: Chance
+    ) -> None:
         self.items = settings.classes + (() if settings.home is None else (settings.home,))
         self.refusals = () if settings.home is None else (settings.home,)
         self._settings, self._table, self._chance = settings, table, chance
         self._worth = Worth.of(settings)
+        self._shifts = Shifts(drift, settings.workers)
+        self._count = settings.workers
         self._workers: dict[int, Workers] = {}
 
     def comings(self, count: int, replicas: NDArray[np.int32]) -> tuple[Floats, NDArray[np.int32]]:
@@ -134,13 +141,16 @@ class Queue:
         return self._table
 
     def drift(self, tick: int) -> list[str]:
-        """Change nothing."""
-        return []
+        """Let workers come and go as scheduled for the start of this tick."""
+        self._count = self._shifts.at(tick)
+        for team in self._workers.values():
+            team.become(self._count, tick * self._settings.span)
+        return self._shifts.sentences(tick)
 
     def state(self) -> dict[str, Array]:
         """Return when each worker of each society will be free."""
         numbers = sorted(self._workers)
-        shape = (len(numbers), self._settings.workers)
+        shape = (len(numbers), self._count)
         return {
             "replica": np.array(numbers, dtype=np.int64),
             "free": np.array([self._workers[r].free for r in numbers], dtype=np.float64).reshape(shape),
@@ -156,8 +166,7 @@ class Queue:
     def _team(self, replica: int) -> Workers:
         """Return the workers of a society, all free at first."""
         if replica not in self._workers:
-            count = self._settings.workers
-            self._workers[replica] = Workers(np.zeros(count), np.arange(count))
+            self._workers[replica] = Workers(np.zeros(self._count), np.arange(self._count))
         return self._workers[replica]
 
     def _seen(self, turn: Turn, people: Columns) -> Floats:

@@ -37,9 +37,11 @@ from rehearse import exact
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
 from rehearse.contract import Decisions, Offer, Outcomes, Responses, Turn
+from rehearse.environments.triage.shifts import refuse
 from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
 from rehearse.scenario.base import Name, NotNegative, Share, Strict
+from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
 
 Counts = NDArray[np.int64]
@@ -73,11 +75,12 @@ class Settings(Strict):
         return self
 
 
-def build(settings: Mapping[str, Any], data: Path | None, chance: Chance) -> Sites:
+def build(settings: Mapping[str, Any], data: Path | None, drift: tuple[Drift, ...], chance: Chance) -> Sites:
     """Return the world; raises ScenarioError for what does not fit."""
     if data is not None:
         problem = f"the data file {str(data)!r} was given to a world of sites, which reads none."
         raise ScenarioError(problem, "Give it to kind: queue, or leave it out.")
+    refuse(drift, "sites")
     del chance  # incidents are drawn as they occur
     return Sites(check(Settings, dict(settings), under="world.settings"))
 

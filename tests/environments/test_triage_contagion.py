@@ -117,6 +117,27 @@ def test_the_world_keeps_the_contract():
     assert check_world(world, people) == []
 
 
+def test_other_rules_of_contagion_have_their_stages():
+    """With seir-v1 the exposed are told apart, and a treatment of theirs may be named."""
+    rules = [
+        {"name": "seir-v1", "settings": {"transmission": 0.3, "infected": 10}},
+        {"name": "centrality-v1"},
+    ]
+    stages = ["susceptible", "exposed", "infected", "recovered"]
+    _, turns = lived(
+        **{
+            "people.society.rules": [seir, {"name": "centrality-v1"}],
+            "world.settings.shows": ["degree"],
+            "world.settings.stages": stages,
+            "world.settings.treats": {"exposed": "recovered"},
+            "policy": {"name": "constant-v1", "settings": {}},
+        }
+    )
+    treated = turns["treated"] == 1
+    assert set(turns["stage"][treated & (turns["infection"] != turns["stage"])]) == {1}
+    assert ((turns["harm"] == 1.0) == (turns["infection"] == 2)).all()
+
+
 @pytest.mark.parametrize("name", ["triage", "triage-surge", "triage-sites", "triage-outbreak"])
 def test_the_promise_holds(name):
     """Blocks, tiles and other societies leave no trace in a run."""

@@ -206,6 +206,31 @@ def test_the_length_of_a_tick_changes_nothing_where_classes_stay(span):
         assert np.array_equal(first[name][over], again[name][over], equal_nan=name == "wait")
 
 
+def test_workers_come_and_go_as_scheduled():
+    """A drift of workers holds from its tick until it ends; who goes finishes the case in hand."""
+    change = {"tick": 2, "until": 4, "what": "workers", "add": 3, "note": "help arrives"}
+    world = {"room": None, "workers": 2, "arrivals": {"rate": 3.0}}
+    plain = scenario(world, cases=90)
+    helped = Scenario.model_validate(plain.model_dump() | {"drift": [change]})
+    turns, _ = lived(helped)
+    begin = (turns.numbers("arrival") + turns.numbers("wait")) // 5.0
+    used = [set(turns["server"][(begin == tick) & (turns["server"] >= 0)]) for tick in range(6)]
+    assert used[0] | used[1] | used[4] | used[5] == {0, 1}
+    assert used[2] | used[3] == {0, 1, 2, 3, 4}
+    simulation = assemble(helped).simulation
+    for _ in range(5):
+        simulation.advance()
+    assert [sentence for _, sentence in simulation.marks] == ["workers: 5 (help arrives)", "workers: 2"]
+    assert (lived(plain)[0]["wait"][:10] == turns["wait"][:10]).all()
+
+
+def test_what_cannot_drift_is_answered():
+    """A path that does not drift is named."""
+    change = {"tick": 2, "what": "worker"}
+    with pytest.raises(ScenarioError, match="'worker'"):
+        assemble(Scenario.model_validate(scenario().model_dump() | {"drift": [change]}))
+
+
 def test_urgent_cases_wait_less_under_triage_and_groups_pay_for_bias():
     """Triage shortens the waits of the urgent; a group that seems less urgent than it is waits longer."""
     triage = {"name": "bands-v1", "settings": {"feature": "urgency_seen", "cuts": [0.5, 1.5]}}
