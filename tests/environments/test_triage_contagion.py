@@ -119,10 +119,7 @@ def test_the_world_keeps_the_contract():
 
 def test_other_rules_of_contagion_have_their_stages():
     """With seir-v1 the exposed are told apart, and a treatment of theirs may be named."""
-    rules = [
-        {"name": "seir-v1", "settings": {"transmission": 0.3, "infected": 10}},
-        {"name": "centrality-v1"},
-    ]
+    seir = {"name": "seir-v1", "settings": {"transmission": 0.3, "infected": 10}}
     stages = ["susceptible", "exposed", "infected", "recovered"]
     _, turns = lived(
         **{
