@@ -22,6 +22,7 @@ What a model sees: `stage_seen` (the code of the stage; an infected person is se
 
 Columns of a turn, besides those of every world: `treated` (1: got a dose), `stage` (before the dose), and
 the column of stages itself (after it). The measures of the rule count the people in each stage by tick.
+A drift moves `doses` (rounded) and `detect`.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
 from rehearse.contract import Decisions, Flags, Offer, Outcomes, Responses, Turn
 from rehearse.environments.triage.passing import societies
-from rehearse.environments.triage.shifts import refuse
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.scenario.base import Name, NotNegative, Share, Strict
+from rehearse.scenario.drift import Moves
 from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
 
@@ -82,9 +83,8 @@ def build(
     if data is not None:
         problem = f"the data file {str(data)!r} was given to a world of contagion, which reads none."
         raise ScenarioError(problem, "Give people their ties by people.society.graph (kind: edges).")
-    refuse(drift, "contagion")
     del chance  # treatments are drawn as they are given
-    return Contagion(check(Settings, dict(settings), under="world.settings"))
+    return Contagion(check(Settings, dict(settings), under="world.settings"), drift)
 
 
 class Contagion:
@@ -100,9 +100,10 @@ class Contagion:
     may_change = ("doses", "treats", "efficacy", "detect", "worth", "price", "severity")
     """Settings that may differ from some tick on, where a run forks off."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, drift: tuple[Drift, ...]) -> None:
         self.features = ("stage_seen", *settings.shows)
         self._settings = settings
+        self._moves = Moves(drift, ("doses", "detect"), "the world triage-v1 (kind: contagion)")
         self._infected = self._code("infected", "infected")
         self._after = np.arange(len(settings.stages), dtype=np.int8)
         for stage, to in settings.treats.items():
@@ -112,8 +113,9 @@ class Contagion:
         """Set out that people can be treated, and what is seen of them."""
         stage = self._stage(turn, people)
         seen = stage
-        if self._settings.detect < 1.0:
-            hidden = turn.uniform("triage/detect")[:, 0] >= self._settings.detect
+        detect = self._moves.now("detect", self._settings.detect)
+        if detect < 1.0:
+            hidden = turn.uniform("triage/detect")[:, 0] >= detect
             seen = np.where(hidden & (stage == self._infected), SUSCEPTIBLE, stage)
         shown = [self._column(name, people).take(turn.rows) for name in self._settings.shows]
         features = np.column_stack([seen, *shown]).astype(np.float32)
@@ -153,25 +155,27 @@ class Contagion:
         return None
 
     def drift(self, tick: int) -> list[str]:
-        """Change nothing."""
-        return []
+        """Let doses and detection be what is scheduled; say each change."""
+        return self._moves.enter(tick)
 
     def state(self) -> dict[str, Array]:
-        """Return nothing: stages belong to the people."""
-        return {}
+        """Return the tick; stages belong to the people."""
+        return self._moves.state()
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Have nothing to take back."""
+        """Take back what `state` gave."""
+        self._moves.restore(state)
 
     def _chosen(self, turn: Turn, decisions: Decisions, asked: Flags) -> Flags:
         """Mark who gets a dose: in each society those with the highest scores, equals by lot."""
         score = np.where(np.isnan(decisions.score), -np.inf, decisions.score)
+        doses = max(0, round(self._moves.now("doses", float(self._settings.doses))))
         lot = turn.uniform("triage/lot")[:, 0]
         chosen = np.zeros(len(turn), dtype=np.bool_)
         for _, part in societies(turn):
             rows = part.start + np.flatnonzero(asked[part])
             order = np.lexsort((lot[rows], -score[rows]))
-            chosen[rows[order[: self._settings.doses]]] = True
+            chosen[rows[order[:doses]]] = True
         return chosen
 
     def _treatable(self, turn: Turn, people: Columns) -> Flags:

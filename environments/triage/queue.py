@@ -19,8 +19,8 @@ time s_i, true urgency u_i (0 the most urgent), and the class k_i that the model
 The model is asked once a tick about each case that comes in it, and again about each that still waits
 when a tick begins: a class holds from the case's arrival, or from the start of the tick. A case that
 gets no answer waits in the last class. Who is sent home, leaves or finds no place to wait finds help
-elsewhere after `care_after`; if H_i ends before that, harm comes to them too. A drift of `workers` lets
-workers come (free at once) and go (after the case in hand) with the start of a tick.
+elsewhere after `care_after`; if H_i ends before that, harm comes to them too. A drift of `workers` (rounded,
+at least 1) lets workers come (free at once) and go (after the case in hand) with the start of a tick.
 
 Arrival, service and patience belong to the case (people.traits `urgency`, `service`, and where wanted
 `leaves_after` and `harmed_after`, all from arrival, in time units): whatever the model does, the same
@@ -50,13 +50,14 @@ from rehearse.environments.triage.arrivals import arrival_times
 from rehearse.environments.triage.events import Workers
 from rehearse.environments.triage.passing import STATUS, Passed, societies, urgency_of
 from rehearse.environments.triage.settings import Settings, Worth
-from rehearse.environments.triage.shifts import Shifts
 from rehearse.environments.triage.table import read_cases
 from rehearse.errors import DataError
 from rehearse.exact import Floats
+from rehearse.scenario.drift import Moves
 from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
 
+WORKERS = "workers"
 FEATURES = ("urgency_seen", "waited", "in_queue", "busy")
 LAST_TICK = 2**31 - 1
 
@@ -88,8 +89,7 @@ class Queue:
         self.refusals = () if settings.home is None else (settings.home,)
         self._settings, self._table, self._chance = settings, table, chance
         self._worth = Worth.of(settings)
-        self._shifts = Shifts(drift, settings.workers)
-        self._count = settings.workers
+        self._moves = Moves(drift, (WORKERS,), "the world triage-v1 (kind: queue)")
         self._workers: dict[int, Workers] = {}
 
     def comings(self, count: int, replicas: NDArray[np.int32]) -> tuple[Floats, NDArray[np.int32]]:
@@ -142,16 +142,17 @@ class Queue:
 
     def drift(self, tick: int) -> list[str]:
         """Let workers come and go as scheduled for the start of this tick."""
-        self._count = self._shifts.at(tick)
+        said = self._moves.enter(tick)
         for team in self._workers.values():
             team.become(self._count, tick * self._settings.span)
-        return self._shifts.sentences(tick)
+        return said
 
     def state(self) -> dict[str, Array]:
-        """Return when each worker of each society will be free."""
+        """Return the tick, and when each worker of each society will be free."""
         numbers = sorted(self._workers)
         shape = (len(numbers), self._count)
         return {
+            **self._moves.state(),
             "replica": np.array(numbers, dtype=np.int64),
             "free": np.array([self._workers[r].free for r in numbers], dtype=np.float64).reshape(shape),
             "number": np.array([self._workers[r].number for r in numbers], dtype=np.int64).reshape(shape),
@@ -159,9 +160,14 @@ class Queue:
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
+        self._moves.restore(state)
         free, number = np.array(state["free"], dtype=np.float64), np.array(state["number"], dtype=np.int64)
         replicas = np.asarray(state["replica"], dtype=np.int64).tolist()
         self._workers = {r: Workers(free[i], number[i]) for i, r in enumerate(replicas)}
+
+    @property
+    def _count(self) -> int:
+        return max(1, round(self._moves.now(WORKERS, float(self._settings.workers))))
 
     def _team(self, replica: int) -> Workers:
         """Return the workers of a society, all free at first."""

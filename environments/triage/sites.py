@@ -7,7 +7,8 @@ is not static", FAT* 2020; Ensign and others 2018; Elzayn and others 2019):
     reported    ~ Poisson(r_k · reported), whoever looks
     seen        one incident after another is caught with chance 1 − miss^(inspectors left); each
                 that is caught takes one inspector. Without misses: min(a_k, y_k)
-    rates       r_k + moves where nobody was, else max(0, r_k − moves · a_k)
+    rates       r_k + moves where nobody was, else max(0, r_k − moves · a_k); a drift of `rates.SITE` holds
+                on top of that, for its time
     reward      1 for an inspector who caught an incident
     truth       1 − e^{−r_k · discoverable · (1 − miss)}: how likely one inspector, alone, finds any
     harm        the incidents of the tick that nobody saw, shared among the inspectors
@@ -37,10 +38,10 @@ from rehearse import exact
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
 from rehearse.contract import Decisions, Offer, Outcomes, Responses, Turn
-from rehearse.environments.triage.shifts import refuse
 from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
 from rehearse.scenario.base import Name, NotNegative, Share, Strict
+from rehearse.scenario.drift import Moves
 from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
 
@@ -80,9 +81,8 @@ def build(settings: Mapping[str, Any], data: Path | None, drift: tuple[Drift, ..
     if data is not None:
         problem = f"the data file {str(data)!r} was given to a world of sites, which reads none."
         raise ScenarioError(problem, "Give it to kind: queue, or leave it out.")
-    refuse(drift, "sites")
     del chance  # incidents are drawn as they occur
-    return Sites(check(Settings, dict(settings), under="world.settings"))
+    return Sites(check(Settings, dict(settings), under="world.settings"), drift)
 
 
 @dataclass(slots=True)
@@ -127,10 +127,12 @@ class Sites:
     may_change = ("miss", "moves", "harm")
     """Settings that may differ from some tick on, where a run forks off."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, drift: tuple[Drift, ...]) -> None:
         self.items = settings.sites
         self.features = tuple(f"{what}_{k}" for what in ("sent", "seen", "reported") for k in self.items)
         self._settings = settings
+        rates = [f"rates.{site}" for site in settings.sites]
+        self._moves = Moves(drift, rates, "the world triage-v1 (kind: sites)")
         self._replicas = np.zeros(0, dtype=np.int64)
         self._ledger = Ledger.begun(settings.rates, 0)
 
@@ -143,7 +145,7 @@ class Sites:
 
     def truth(self, turn: Turn, people: Columns, offer: Offer) -> Floats:
         """Return the chance that an inspector, alone at a site, would find something, shape (n, m)."""
-        rate = self._settings.discoverable * (1.0 - self._settings.miss) * self._ledger.rate
+        rate = self._settings.discoverable * (1.0 - self._settings.miss) * self._rate
         return np.asarray((1.0 - exact.exp(-rate))[self._places(turn)])
 
     def settle(
@@ -179,20 +181,28 @@ class Sites:
         return None
 
     def drift(self, tick: int) -> list[str]:
-        """Change nothing; rates move with attention alone."""
-        return []
+        """Let the rates be what is scheduled; say each change."""
+        return self._moves.enter(tick)
 
     def state(self) -> dict[str, Array]:
-        """Return the ledger of each society."""
+        """Return the tick and the ledger of each society."""
         kept = {f.name: np.array(getattr(self._ledger, f.name)) for f in fields(Ledger)}
-        return {"replica": self._replicas.copy(), **kept}
+        return {**self._moves.state(), "replica": self._replicas.copy(), **kept}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
+        self._moves.restore(state)
         self._replicas = np.array(state["replica"], dtype=np.int64)
         rate = np.array(state["rate"], dtype=np.float64)
         rest = (np.array(state[f.name], dtype=np.int64) for f in fields(Ledger)[1:])
         self._ledger = Ledger(rate, *rest)
+
+    @property
+    def _rate(self) -> Floats:
+        """Return the rates of this tick: those that attention has moved, and what is scheduled of them."""
+        each = zip(self.items, self._ledger.rate.T, strict=True)
+        now = [self._moves.now(f"rates.{site}", np.asarray(rate)) for site, rate in each]
+        return np.maximum(np.column_stack(now), 0.0)
 
     def _places(self, turn: Turn) -> Counts:
         """Return the row of each person's society in the ledger; begins it where it is new."""
@@ -207,7 +217,7 @@ class Sites:
 
     def _incidents(self, turn: Turn, there: Counts) -> tuple[Counts, Counts]:
         """Return how many occurred and how many were reported in some societies."""
-        rate, settings = self._ledger.rate[there], self._settings
+        rate, settings = self._rate[there], self._settings
         where = self._replicas[there][:, None], np.arange(len(self.items))[None, :]
         drawn = []
         for what, part in (("occurred", settings.discoverable), ("reported", settings.reported)):

@@ -219,9 +219,30 @@ def test_workers_come_and_go_as_scheduled():
     simulation = assemble(helped).simulation
     for _ in range(5):
         simulation.advance()
-    assert [sentence for _, sentence in simulation.marks] == ["workers: 5 (help arrives)", "workers: 2"]
+    ended = "workers is what it was before tick 2: help arrives"
+    assert [sentence for _, sentence in simulation.marks] == ["workers + 3: help arrives", ended]
     before, usual = turns["tick"] < 2, lived(plain)[0]
     assert np.array_equal(usual["wait"][usual["tick"] < 2], turns["wait"][before], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "workers"),
+    [
+        ({"shape": "gradual", "over": 4}, [2, 3, 4, 5, 6, 6]),
+        ({"shape": "recurring", "period": 3, "lasts": 1}, [2, 6, 2, 2, 6, 2]),
+        ({"shape": "seasonal", "period": 4, "phase": 0.25}, [2, 6, 2, 1, 2, 6]),
+    ],
+)
+def test_workers_change_in_every_shape_of_drift(shape, workers):
+    """So many serve at once as the shape says, at least one, where more wait than they can serve."""
+    always = {"room": None, "workers": 2, "arrivals": {"rate": 20.0}}
+    first = {"name": "constant-v1", "settings": {"slate": "urgent"}}
+    traits = {"urgency": 0, "service": 5.0, "leaves_after": 99.0, "harmed_after": 99.0}
+    plain = scenario(always, traits, cases=400, societies=1, policy=first)
+    change = {"tick": 1, "what": "workers", "add": 4} | shape
+    turns, _ = lived(Scenario.model_validate(plain.model_dump() | {"drift": [change]}))
+    began = (turns["server"] >= 0) & (turns["tick"] > 0)
+    assert np.bincount(turns["tick"][began]).tolist()[1:] == workers[1:]
 
 
 def test_what_cannot_drift_is_answered():

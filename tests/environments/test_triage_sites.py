@@ -78,6 +78,20 @@ def test_a_model_sees_what_was_seen_and_no_more():
     assert check_world(world, people) == []
 
 
+def test_rates_drift_where_the_scenario_says():
+    """A rate rises for the ticks of its change, and is what attention has made of it before and after."""
+    drift = [
+        {"tick": 9, "until": 20, "what": "rates.park", "times": 0, "add": 50, "shape": "gradual", "over": 5}
+    ]
+    usual, _ = lived()
+    turns, assembly = lived(drift=drift)
+    changed_ticks = (turns["tick"] >= 9) & (turns["tick"] < 20)
+    assert (turns["occurred_park"][changed_ticks] > usual["occurred_park"][changed_ticks]).all()
+    assert (turns["occurred_park"] == usual["occurred_park"])[~changed_ticks].all()
+    assert (turns["occurred_market"] == usual["occurred_market"]).all()
+    assert "rates.park" in assembly.simulation.marks[0][1]
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(0.0, 60.0), min_size=1, max_size=5), st.floats(1e-9, 1.0 - 1e-9))
 def test_counts_are_quantiles_of_poisson(rates, u):
