@@ -102,7 +102,7 @@ def model(
 
     resolved = running.with_policy(load(scenario, **changes), policy)
     props = Props(
-        policy=None if isinstance(policy, str) else policy,
+        policy=running.only_python(policy),
         data=None if data is None else Path(data),
         trust=trust,
     )

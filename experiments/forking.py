@@ -38,6 +38,7 @@ from rehearse.experiments.running import (
     complete,
     continued,
     first_manifest,
+    only_python,
     run_name,
     with_policy,
 )
@@ -114,7 +115,7 @@ def fork(
     scenario = amended(with_policy(record.scenario, policy), sets)
     scenario = changed(scenario, settings) if settings else scenario
     legs = legs_of(record, parent_policy)
-    given = policy if policy is not None and not isinstance(policy, str) else None
+    given = only_python(policy)
     asked = Fork(record, tick, [*legs, Leg(tick, scenario, _props(legs[-1], scenario, given, trust=trust))])
     path = out if out is not None else RUNS / run_name(scenario)
     refuse_used(path)

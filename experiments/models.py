@@ -19,7 +19,7 @@ from rehearse.agents.user import User
 from rehearse.contract import NOTHING, Exchange, Users
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
-from rehearse.experiments.running import with_policy
+from rehearse.experiments.running import only_python, with_policy
 
 SHORT = ("users", "ticks", "seed", "replicas")
 """Parameters with names of their own; all others are dotted paths into the scenario."""
@@ -89,7 +89,7 @@ class ScenarioModel(Rehearsal):
             short.setdefault("seed", rng)
         self.rehearsed = with_policy(load(name, **short, settings=kwargs), policy)
         props = Props(
-            policy=None if isinstance(policy, str) else policy,
+            policy=only_python(policy),
             data=None if data is None else Path(data),
             trust=trust,
         )

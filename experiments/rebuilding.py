@@ -167,9 +167,9 @@ def recorded_props(record: RunRecord, policy: object | None = None) -> Props:
 
 
 def words_of(assembly: Assembly) -> dict[str, tuple[str, ...]]:
-    """Return what the codes of rationales and guards are called now."""
+    """Return what the codes of rationales, guards and models are called now."""
     policy = assembly.policy
-    return {"rationale": tuple(policy.rationales), "guard": tuple(policy.guards)}
+    return {"rationale": policy.rationales, "guard": policy.guards, **policy.words}
 
 
 def domain_of(assembly: Assembly) -> Domain | None:

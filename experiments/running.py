@@ -26,6 +26,7 @@ from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
 from rehearse.log import get_log, log_to
+from rehearse.policies.composed import Composition
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
 from rehearse.record.scope import Scope
@@ -199,7 +200,7 @@ def run(
     scenario = with_policy(scenario, policy)
     path = out if out is not None else RUNS / run_name(scenario)
     refuse_used(path)
-    given = None if isinstance(policy, str) else policy
+    given = only_python(policy)
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
     kept = _record(scenario, record) | _kept(keep_checkpoints)
     meter = Meter()
@@ -274,6 +275,9 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
     """Return the scenario with the policy that was asked for instead of its own."""
     if policy is None:
         return scenario
+    spelled = policy.spelled() if isinstance(policy, Composition) else None
+    if spelled is not None:
+        return scenario.model_copy(update={"policy": spelled})
     given = getattr(policy, "__name__", type(policy).__name__)
     name = policy if isinstance(policy, str) else f"python:{given}"
     path, colon, attribute = name.partition(":")
@@ -281,6 +285,12 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
         name = f"{Path(path).resolve()}{colon}{attribute}"
     settings = scenario.policy.settings if name == scenario.policy.name else {}
     return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
+
+
+def only_python(policy: object | None) -> object | None:
+    """Return a policy that a scenario cannot hold, such as a function; None where it can."""
+    written = isinstance(policy, str) or (isinstance(policy, Composition) and policy.spelled() is not None)
+    return None if written else policy
 
 
 def marks(

@@ -1,11 +1,14 @@
 """The models under test: baselines, adapters for other people's models, and the seam that asks them.
 
-`load` makes a policy of whatever names one; `stack` puts the scenario's conditions round it.
+`load` makes a policy of whatever names one; `stack` puts the scenario's conditions round it. `Split`,
+`Shadow` and their like are policies made of others.
 """
 
 from __future__ import annotations
 
 from rehearse.policies.loading import load
+from rehearse.policies.shadow import Shadow
+from rehearse.policies.split import Split
 from rehearse.policies.stack import stack
 
-__all__ = ["load", "stack"]
+__all__ = ["Shadow", "Split", "load", "stack"]

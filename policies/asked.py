@@ -181,7 +181,8 @@ class Asked:
         asked = requests if len(rows) == len(requests) else requests.take(rows)
         answer, ms = self._timed(asked)
         # Our own policies leave the first place empty only where a person can have nothing at all.
-        decisions = read(answer, asked, self.complaints) if (answer.slate[:, 0] < 0).any() else answer
+        found_out = self._reads or not (answer.slate[:, 0] < 0).any()
+        decisions = answer if found_out else read(answer, asked, self.complaints)
         return replace(decisions, measured=everywhere(ms, len(decisions), np.float32))
 
     def _isolate(self, requests: Requests, rows: Rows, budget: _Budget) -> Decisions:

@@ -104,9 +104,9 @@ class Guarded:
     already, or that the person cannot have, leaves the place empty; a slate without a first item is a veto.
     """
 
-    def __init__(self, inner: Decider, guards: Sequence[GuardSpec], stage: Stage) -> None:
+    def __init__(self, inner: Decider, guards: Sequence[GuardSpec], stage: Stage, first: int = 0) -> None:
         self._inner = inner
-        self._guards = [_Guard(i, guard, stage) for i, guard in enumerate(guards)]
+        self._guards = [_Guard(i, first + i, guard, stage) for i, guard in enumerate(guards)]
 
     def decide(self, requests: Requests) -> Decisions:
         """Answer within the rules."""
@@ -117,9 +117,9 @@ class Guarded:
 
 
 class _Guard:
-    def __init__(self, number: int, spec: GuardSpec, stage: Stage) -> None:
-        path = f"guards.{number}"
-        self._number = np.int8(number)
+    def __init__(self, place: int, code: int, spec: GuardSpec, stage: Stage) -> None:
+        path = f"guards.{place}"
+        self._number = np.int8(code)
         forbidden = [_item(name, stage, f"{path}.forbid") for name in spec.forbid]
         self._forbidden = np.array(forbidden, dtype=np.int32)
         self._group = _group(spec.group, stage, f"{path}.group")

@@ -29,10 +29,15 @@ NEVER = 1 << 40
 KEPT = "late/"
 """How the names of what waits begin in the state of a policy."""
 COUNT = "count"
+DETAIL = "detail/"
+"""How the names of columns begin that come from `Feedback.detail`."""
+ACTED = f"{DETAIL}model"
+"""Which model acted: told with a label that comes by itself too."""
 
 NOBODY = {
     "replica": np.int32, "user": np.int64, "turn": np.int16, "happened": np.int32, "due": np.int64,
     "group": np.int8, "choice": np.int32, "reward": np.float32, "propensity": np.float32, "label": np.int8,
+    "harm": np.float32,
 }  # fmt: skip
 """The columns of what waits, besides features and slates."""
 
@@ -40,13 +45,14 @@ Table = dict[str, Any]
 
 
 class Post:
-    """What is on its way to a policy that learns."""
+    """What is on its way to a policy that learns; `detail` names the columns of `Feedback.detail`."""
 
-    def __init__(self, spec: Late, stage: Stage) -> None:
+    def __init__(self, spec: Late, stage: Stage, detail: Mapping[str, Any] | None = None) -> None:
         self._spec = spec
         self._replicas = np.sort(stage.replicas)
         self._chance = Chance(stage.seed)
-        self._waiting: Table = {name: np.zeros(0, dtype=kind) for name, kind in NOBODY.items()}
+        kinds = NOBODY | {DETAIL + name: kind for name, kind in (detail or {}).items()}
+        self._waiting: Table = {name: np.zeros(0, dtype=kind) for name, kind in kinds.items()}
         self._waiting |= {"features": np.zeros((0, 0), np.float32), "slate": np.zeros((0, 1), np.int32)}
 
     def __len__(self) -> int:
@@ -55,10 +61,7 @@ class Post:
 
     def deliver(self, feedback: Feedback) -> Feedback:
         """Take in the turns of a tick; return what is due at its end."""
-        turns: Table = {f.name: getattr(feedback, f.name) for f in fields(Feedback) if f.name != "tick"}
-        if feedback.label is None:
-            turns["label"] = np.full(len(feedback.user), NOTHING, dtype=np.int8)
-        turns["happened"] = np.full(len(feedback.user), feedback.tick, dtype=np.int32)
+        turns = _table_of(feedback)
         turns["due"] = self._due(feedback)
         whole = _stacked([self._waiting, *([turns] if self._spec.what == "turns" else _split(turns))])
         whole = _taken(whole, np.lexsort([whole[n] for n in ("turn", "happened", "user", "replica")]))
@@ -66,9 +69,11 @@ class Post:
         self._waiting = _taken(whole, np.flatnonzero(~here & (whole["due"] < NEVER)))
         told = _taken(whole, np.flatnonzero(here))
         told.pop("due")
-        if feedback.label is None and (told["label"] == NOTHING).all():
-            told["label"] = None
-        return replace(feedback, **told)
+        for name in ("label", "harm"):
+            if getattr(feedback, name) is None and _blank(told[name]).all():
+                told[name] = None
+        detail = {n.removeprefix(DETAIL): told.pop(n) for n in list(told) if n.startswith(DETAIL)}
+        return replace(feedback, **told, detail=detail)
 
     def state(self) -> dict[str, Array]:
         """Return what waits, by society: each array has a row for each, filled up to the longest."""
@@ -123,6 +128,20 @@ def _ticks(law: Distribution, u: Floats) -> NDArray[np.int64]:
     return np.floor(np.clip(quantile(law, u), 0.0, NEVER)).astype(np.int64)
 
 
+def _table_of(feedback: Feedback) -> Table:
+    turns: Table = {f.name: getattr(feedback, f.name) for f in fields(Feedback)}
+    tick = turns.pop("tick")
+    turns |= {DETAIL + name: array for name, array in turns.pop("detail").items()}
+    for name, blank in (("label", NOTHING), ("harm", np.nan)):
+        if turns[name] is None:
+            turns[name] = np.full(len(feedback.user), blank, dtype=NOBODY[name])
+    return turns | {"happened": np.full(len(feedback.user), tick, dtype=np.int32)}
+
+
+def _blank(array: NDArray[Any]) -> Flags:
+    return np.asarray(np.isnan(array) if array.dtype.kind == "f" else array == NOTHING)
+
+
 def _split(table: Table) -> list[Table]:
     """Return the turns without the labels that come later, told at once, and those labels by themselves."""
     now = table["happened"].astype(np.int64)
@@ -135,13 +154,15 @@ def _split(table: Table) -> list[Table]:
     bare["slate"] = np.full_like(bare["slate"], NOTHING)
     bare["choice"] = np.full_like(bare["choice"], NOTHING)
     bare["reward"] = np.zeros_like(bare["reward"])
-    bare["propensity"] = np.full_like(bare["propensity"], np.nan)
+    for name in ("propensity", "harm", *(n for n in bare if n.startswith(DETAIL) and n != ACTED)):
+        bare[name] = np.full_like(bare[name], NOTHING if bare[name].dtype.kind == "i" else np.nan)
     return [at_once | {"label": label}, bare]
 
 
 def _stacked(parts: list[Table]) -> Table:
     """Return tables one below the other, narrow slates (and features of nobody) widened."""
-    return {name: np.concatenate(_widened([part[name] for part in parts])) for name in parts[0]}
+    filled = [part for part in parts if len(part["due"])] or parts[:1]
+    return {name: np.concatenate(_widened([part[name] for part in filled])) for name in filled[0]}
 
 
 def _widened(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:

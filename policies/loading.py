@@ -7,7 +7,7 @@
     model.skops                  a saved scikit-learn model
     model.pkl, model.joblib      the same as a pickle, only with trust
 
-In Python the function, class or object itself may be given.
+In Python the function, class or object itself may be given, or `Shadow(live, candidate)` and its like.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from rehearse.contract import Policy, Stage
 from rehearse.errors import NotFoundError, PolicyLoadError, did_you_mean
 from rehearse.policies import estimator, files, function
 from rehearse.policies.complaints import told
+from rehearse.policies.composed import Composition
 from rehearse.policies.replicas import LearningPolicy, ObjectPolicy
+from rehearse.policies.settings import checked
+from rehearse.scenario.model import Part
 
 FORMS = "A model is a registered name, file.py:function, package.module:object or file.skops."
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -48,6 +51,8 @@ def load(
     loading does not end.
     """
     given = dict(settings or {})
+    if isinstance(ref, Composition):
+        return composed(ref, stage, trust=trust)
     if not isinstance(ref, str):
         return _policy(ref, stage, given, _name_of(ref), _version_of(ref))
     text, _, query = ref.strip().partition("?")
@@ -63,7 +68,40 @@ def load(
     if colon and attribute and DOTTED.fullmatch(left):
         thing, version = files.from_module(left, attribute)
         return _policy(thing, stage, given, text, version)
-    return _registered(text.removesuffix(":"), stage, given)
+    return _registered(text.removesuffix(":"), stage, given, trust=trust)
+
+
+def composed(plan: Composition, stage: Stage, where: str = "", *, trust: bool = False) -> Policy:
+    """Return a policy made of others, each loaded from a reference, `{name, settings}` or a model."""
+
+    def part(spec: object, word: str) -> Policy:
+        place = f"{where}/{word}"
+        if isinstance(spec, Mapping):
+            named = checked(Part, spec, f"{plan.registered}, {place}")
+            spec, settings = named.name, named.settings
+        else:
+            settings = {}
+        if isinstance(spec, str) and _is_composition(spec):
+            spec = _plan(spec, settings)
+        if isinstance(spec, Composition):
+            return composed(spec, stage, place, trust=trust)
+        return load(spec, stage, settings, trust=trust)
+
+    return plan.made(stage, part, where)
+
+
+def _is_composition(name: str) -> bool:
+    entry = registry.entries("policies").get(name)
+    if entry is None or not entry.target.startswith("rehearse.policies."):
+        return False
+    made = entry.load()
+    return isinstance(made, type) and issubclass(made, Composition)
+
+
+def _plan(name: str, settings: Mapping[str, Any]) -> Composition:
+    kind: Any = registry.find("policies", name).load()
+    plan: Composition = checked(kind, settings, name)
+    return plan
 
 
 def _settings_in(query: str) -> dict[str, Any]:
@@ -81,7 +119,7 @@ def _settings_in(query: str) -> dict[str, Any]:
     return found
 
 
-def _registered(name: str, stage: Stage, settings: Mapping[str, Any]) -> Policy:
+def _registered(name: str, stage: Stage, settings: Mapping[str, Any], *, trust: bool) -> Policy:
     try:
         entry = registry.find("policies", name)
     except NotFoundError:
@@ -91,6 +129,8 @@ def _registered(name: str, stage: Stage, settings: Mapping[str, Any]) -> Policy:
     except Exception as error:
         problem = f"the policy {name!r} ({entry.target}) cannot be imported: it {told(error)}."
         raise PolicyLoadError(problem, "Reinstall or mend the package that it comes from.") from error
+    if _is_composition(name):
+        return composed(_plan(name, settings), stage, trust=trust)
     if entry.target.startswith("rehearse.policies."):
         made: Policy = factory(settings, stage)
         return made

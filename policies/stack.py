@@ -8,6 +8,7 @@ from typing import Any
 from rehearse.columns import Array
 from rehearse.contract import Decisions, Feedback, Policy, Publishes, Requests, Stage
 from rehearse.policies.asked import Asked
+from rehearse.policies.composed import Composed
 from rehearse.policies.conditions import Deadline, Decider, Faulty, Guarded, Key, Override, Slow
 from rehearse.policies.late import KEPT, Post
 from rehearse.scenario.model import Scenario
@@ -25,6 +26,8 @@ class Stack:
         """The words for `Decisions.guard`."""
         self.foreign = asked.foreign
         self.rationales: tuple[str, ...] = tuple(getattr(inner, "rationales", ()))
+        self.words: Mapping[str, tuple[str, ...]] = getattr(inner, "words", {})
+        """What other codes of its decisions are called, by column: of a policy made of others."""
         self.coupled = bool(getattr(inner, "coupled", False))
         self.sees_truth = bool(getattr(inner, "sees_truth", False)) and not asked.foreign
         self._top = top
@@ -90,6 +93,9 @@ def stack(
     `tile` None takes the default of the seam. `override` changes single answers, by
     (replica, user, tick, turn). Raises ScenarioError where a fault or guard names what is not there.
     """
+    if isinstance(policy, Composed):
+        policy.seat(tile, scenario.time.wall_limit_s)
+    own: tuple[str, ...] = getattr(policy, "guards", ())
     asked = Asked(policy, stage, tile, scenario.time.wall_limit_s)
     top: Any = asked
     if scenario.latency:
@@ -98,12 +104,13 @@ def stack(
     if scenario.faults:
         top = Faulty(top, scenario.faults, stage, scenario.time.deadline_ms)
     if scenario.guards:
-        top = Guarded(top, scenario.guards, stage)
+        top = Guarded(top, scenario.guards, stage, first=len(own))
     if override:
         top = Override(top, override)
-    guards = tuple(guard.name for guard in scenario.guards)
+    guards = (*own, *(guard.name for guard in scenario.guards))
     if not hasattr(policy, "learn"):
         return Stack(asked, top, guards)
     if scenario.feedback is not None:
-        return LateStack(asked, top, guards, Post(scenario.feedback, stage))
+        post = Post(scenario.feedback, stage, getattr(policy, "columns", None))
+        return LateStack(asked, top, guards, post)
     return LearningStack(asked, top, guards)

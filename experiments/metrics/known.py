@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import emergence, fairness, lives, repeats, society, triage
+from rehearse.experiments.metrics import emergence, fairness, lives, models, repeats, society, triage
 from rehearse.experiments.metrics.base import (
     JUDGED,
     Cases,
@@ -253,6 +253,7 @@ _ALL = (
         ),
     ),
     *triage.METRICS,
+    *models.METRICS,
     *emergence.METRICS,
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

@@ -129,16 +129,17 @@ def joined(parts: Sequence[Feedback]) -> Feedback:
     widest = max(part.slate.shape[1] for part in filled)
     order = np.argsort(np.concatenate([part.replica for part in filled]), kind="stable")
     arrays: dict[str, Array] = {}
-    for name in (f.name for f in fields(Feedback) if f.name != "tick"):
+    for name in (f.name for f in fields(Feedback) if f.name not in {"tick", "detail"}):
         columns = [getattr(part, name) for part in filled]
         if columns[0] is None:  # what this world does not have
             continue
         if name == "slate":
             columns = [_wide(slate, widest) for slate in columns]
-        whole = np.concatenate(columns)
-        arrays[name] = whole if len(filled) == 1 else whole.take(order, axis=0)
+        arrays[name] = np.concatenate(columns)
     told: Any = arrays
-    return replace(parts[0], **told)
+    detail = {name: np.concatenate([part.detail[name] for part in filled]) for name in filled[0].detail}
+    whole = replace(parts[0], **told, detail=detail)
+    return whole if len(filled) == 1 else whole.take(order)
 
 
 def _wide(slate: Array, places: int) -> Array:

@@ -211,6 +211,8 @@ class Decisions:
     """Wall-clock milliseconds of the call; recorded beside the rest, never felt by anybody."""
     reply: Reply | None = None
     """What a model says in acts or words of its own, in a dialogue; None: the item says all."""
+    detail: Mapping[str, Array] = field(default_factory=dict)
+    """More columns for the record, of a policy made of others, by name, each of shape (n,)."""
 
     def __len__(self) -> int:
         """Return how many answers there are."""
@@ -253,12 +255,13 @@ class Decisions:
         """Return the decisions at some positions."""
         parts: dict[str, Any] = {n: getattr(self, n).take(index, axis=0) for n in self.columns()}
         parts["reply"] = None if self.reply is None else self.reply.take(index)
+        parts["detail"] = {n: a.take(index) for n, a in self.detail.items()}
         return type(self)(**parts)
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
-        """Return the names of the columns: all but the reply."""
-        return tuple(f.name for f in fields(cls) if f.name != "reply")
+        """Return the names of the columns: all but the reply and what is told in detail."""
+        return tuple(f.name for f in fields(cls) if f.name not in {"reply", "detail"})
 
     def first(self, places: int) -> Self:
         """Return the decisions with slates of so many places at most."""
@@ -275,7 +278,8 @@ class Decisions:
         ]
         rest = {name: np.concatenate([getattr(p, name) for p in parts]) for name in cls.columns()[1:]}
         reply = Reply.join([(len(p), p.reply) for p in parts])
-        return cls(slate=np.concatenate(slates), **rest, reply=reply)
+        detail = {name: np.concatenate([p.detail[name] for p in parts]) for name in parts[0].detail}
+        return cls(slate=np.concatenate(slates), **rest, reply=reply, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,3 +367,13 @@ class Feedback:
     """`Outcomes.label` of the turns; None: this world has none."""
     happened: Ints | None = None
     """The tick of each turn, where some are told late; None: all are of `tick`."""
+    harm: Singles | None = None
+    """The harm done in each turn, for built-in policies that keep to a budget; None: this world has none."""
+    detail: Mapping[str, Array] = field(default_factory=dict)
+    """`Decisions.detail` of the turns: by which a policy made of others knows which of them acted."""
+
+    def take(self, index: Rows) -> Feedback:
+        """Return the turns at some positions."""
+        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"tick", "detail"}}
+        some = {name: array.take(index, axis=0) for name, array in told.items() if array is not None}
+        return replace(self, **some, detail={n: a.take(index) for n, a in self.detail.items()})

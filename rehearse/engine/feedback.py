@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from rehearse.columns import Rows
 from rehearse.contract import NOTHING, Exchange, Feedback, Ints, Users
 
+DETAIL = "detail/"
+"""How the names of columns begin that come from `Decisions.detail`."""
+
 
 class Notebook:
     """A watcher that keeps the turns of the tick for the policy to learn from, and of them no more."""
@@ -35,8 +38,9 @@ class Notebook:
                 "group": exchange.requests.group,
             }
         )
-        if exchange.outcomes.label is not None:
-            self._turns[-1]["label"] = exchange.outcomes.label
+        told = {"label": exchange.outcomes.label, "harm": exchange.outcomes.harm}
+        self._turns[-1] |= {name: array for name, array in told.items() if array is not None}
+        self._turns[-1] |= {DETAIL + name: array for name, array in exchange.decisions.detail.items()}
 
     def on_tick(self, tick: int, users: Users) -> None:
         """Do nothing: the page is handed over when the kernel asks for it."""
@@ -54,7 +58,8 @@ class Notebook:
         whole: dict[str, Any] = {
             name: _joined(turns, name, used_up=True).take(order, axis=0) for name in names
         }
-        return Feedback(**whole, tick=tick)
+        detail = {name.removeprefix(DETAIL): whole.pop(name) for name in names if name.startswith(DETAIL)}
+        return Feedback(**whole, tick=tick, detail=detail)
 
 
 def _joined(turns: list[dict[str, NDArray[Any]]], name: str, *, used_up: bool = False) -> NDArray[Any]:

@@ -18,7 +18,7 @@ NOT_FILLED = {"score": np.nan, "propensity": np.nan, "measured_ms": np.nan, "rat
 
 
 def write_part(path: Path, pages: Sequence[Columns], words: Words) -> None:
-    """Write pages of turns as one file, whole or not at all; `words` name what `rationale` and `guard` say.
+    """Write pages of turns as one file, whole or not at all; `words` name what codes such as `guard` say.
 
     Raises OutputError or OSError where it cannot be written.
     """
@@ -32,7 +32,7 @@ def readable(pages: Sequence[Columns], words: Words) -> tuple[list[Columns], dic
     kept = {n: None for n in kept if not all(_empty(n, page[n]) for page in pages if n in page)}
     named = {"intent": Intent.words(), "fault": Fault.words(), "end": End.words()}
     # -1 is "none": one place further, it is the empty word.
-    shifted = [name for name in ("rationale", "guard") if name in kept]
+    shifted = [name for name in dict.fromkeys(("rationale", "guard", *words)) if name in kept]
     named |= {name: ("", *words.get(name, ())) for name in shifted}
     told = [
         Columns(

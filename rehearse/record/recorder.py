@@ -157,6 +157,7 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
         "measured_ms": decisions.measured,
         "fault": decisions.fault,
         "guard": decisions.guard,
+        **decisions.detail,
         "choice": exchange.responses.choice,
         "position": exchange.responses.position,
         "utility": exchange.responses.utility,

@@ -194,7 +194,8 @@ def _forgetful(policy: Any, stage: Stage) -> Iterator[str]:
 
 def _feedback(policy: Any, stage: Stage) -> Feedback:
     requests = _fitting(policy, stage)
-    slate = policy.decide(requests).slate
+    decisions = policy.decide(requests)
+    slate = decisions.slate
     took: Flags = np.arange(ROWS) % 3 > 0
     reward: Floats = np.where(took, 1.0, 0.0)
     return Feedback(
@@ -208,6 +209,7 @@ def _feedback(policy: Any, stage: Stage) -> Feedback:
         turn=np.zeros(ROWS, dtype=np.int16),
         group=requests.group,
         label=(requests.user % 2).astype(np.int8),
+        detail=decisions.detail,
         tick=requests.tick,
     )
 

@@ -24,6 +24,8 @@ SETTINGS = {
     "linear-v1": {"weights": {"gc": -0.5, "air": {"1": 0.3, "hinc": 0.2}}},
     "bands-v1": {"feature": "hinc", "cuts": [-1.0, 0.0, 1.0]},
     "interleaved-v1": {"policy": "popular-v1"},
+    "split-v1": {"champion": "popular-v1", "challenger": "epsilon-v1", "share": 0.5},
+    "shadow-v1": {"live": "epsilon-v1", "candidate": "popular-v1"},
     "threshold-v1": {"feature": "hinc", "at": 0.5},
     "max-utility-v1": {"feature": "hinc", "grid": {"low": -1, "high": 1, "step": 0.5}},
     "equal-opportunity-v1": {"feature": "hinc", "grid": {"low": -1, "high": 1, "step": 0.5}},
@@ -33,12 +35,14 @@ ONE_ITEM = {
     "allocation-v1",
     "bands-v1",
     "logistic-v1",
+    "split-v1",
+    "shadow-v1",
     "threshold-v1",
     "max-utility-v1",
     "equal-opportunity-v1",
     "demographic-parity-v1",
 }
-"""Policies that answer with one item, and have no setting `k`."""
+"""Policies that answer with one item, or are made of others, and have no setting `k`."""
 PRICES = {"posted-price-v1", "markup-v1", "q-learning-v1"}
 """Policies whose items must be prices: `test_prices` tries them."""
 BUILT_IN = [n for n, e in entries("policies").items() if e.target.startswith("rehearse.") and n not in PRICES]
