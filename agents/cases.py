@@ -45,6 +45,8 @@ from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
 from rehearse.scenario.people import People
 
+FIXED = frozenset({"urgency", "service", "leaves_after", "harmed_after", "arrival"})
+"""What a case brings with it: its clocks run from its arrival on."""
 WAITS, OVER = 1, 2
 """Codes of `status`: came and was not served yet; the first of those of cases that are over."""
 
@@ -115,7 +117,7 @@ def _begun(people: People, drawn: Columns, needs: tuple[str, ...]) -> Columns:
     kept = [name for name in drawn if name not in TRAITS or name in given]
     columns = Columns({name: drawn[name] for name in kept}, length=drawn.length)
     n = drawn.length
-    for name in ("leaves_after", "harmed_after"):
+    for name in ("service", "leaves_after", "harmed_after"):
         if name in columns and (raw(columns, name) < 0.0).any():
             problem = f"people.traits.{name} is below 0 for some cases."
             raise ScenarioError(problem, "Give it a law of times from 0, or a bound (low: 0).")
@@ -151,6 +153,12 @@ class Waiting:
         refusals: tuple[str, ...] = getattr(world, "refusals", ())
         self._refused = np.array([name in refusals for name in (*world.items, "")])
         self._replicas = replicas
+
+    @property
+    def may_drift(self) -> tuple[str, ...]:
+        """Return the traits that a schedule may move: those of the scenario's own, for models to see."""
+        given = {*self.people.traits, *self.people.visible}
+        return tuple(name for name in self.columns if name in given - FIXED)
 
     def open(self, tick: int) -> Rows:
         """Return the cases that come in this tick and those that wait from before."""

@@ -34,8 +34,8 @@ from rehearse.scenario.model import Drift
 TASTES, TRAITS, VISITS = "people.tastes.", "people.traits.", "people.visits"
 COMES = "visits"
 """The column that the chance to come is multiplied by."""
-ASIDE = "_drift"
-"""What the name of a column ends with that holds what a schedule has added to another."""
+ASIDE = "drift."
+"""How the name of a column begins that holds what a schedule has added to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class Drifting(Wrapped):
         self._since = since
         self._drifts = in_order(drifts)
         known = {TASTES + name: ("taste", slice(i, i + 1)) for i, name in enumerate(attributes)}
-        known[TASTES + EVERY] = ("taste", slice(None))
+        if attributes:
+            known[TASTES + EVERY] = ("taste", slice(None))
         for name in getattr(innermost(inner), "may_drift", ()):
             known[VISITS if name == COMES else TRAITS + name] = (name, slice(None))
         kinds = {"group": inner.groups, "segment": segments}
@@ -99,16 +100,16 @@ class Drifting(Wrapped):
         for name in dict.fromkeys(target.column for target in self._targets):
             if name not in people:
                 people[name] = np.ones(people.length, dtype=np.float32)
-            if name + ASIDE not in people:
-                people[name + ASIDE] = np.zeros(people[name].shape, dtype=np.float32)
+            if ASIDE + name not in people:
+                people[ASIDE + name] = np.zeros(people[name].shape, dtype=np.float32)
 
     def _move(self, tick: int) -> None:
         people = self.columns
-        for aside in [name for name in people if name.endswith(ASIDE)]:
+        for name in [aside.removeprefix(ASIDE) for aside in people if aside.startswith(ASIDE)]:
             for piece in chunks(people.length):
-                value, drift = people[aside.removesuffix(ASIDE)][piece], people[aside][piece]
+                value, drift = people[name][piece], people[ASIDE + name][piece]
                 own = value.astype(np.float64) - drift.astype(np.float64)
-                scale, shift = self._levers(aside.removesuffix(ASIDE), tick, piece, own)
+                scale, shift = self._levers(name, tick, piece, own)
                 drift[:] = own * (scale - 1.0) + shift
                 value[:] = own + drift.astype(np.float64)
 
@@ -128,7 +129,8 @@ class Drifting(Wrapped):
 def _known(path: str, known: dict[str, tuple[str, slice]]) -> tuple[str, slice]:
     if path not in known:
         problem = f"drift: people have no {path!r} that a schedule could change."
-        raise ScenarioError(problem, did_you_mean(path, known))
+        remedy = did_you_mean(path, known) if known else "Leave the drift out: nothing of these people can."
+        raise ScenarioError(problem, remedy)
     return known[path]
 
 

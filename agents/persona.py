@@ -53,8 +53,8 @@ TASTE = "taste_"
 """What the name of a taste begins with where it stands among traits: `taste_<attribute>`."""
 OTHERS = "each"
 """The name, among tastes, that stands for all attributes not named."""
-TAKEN = frozenset({"user", "replica", "segment", "group", "taste"})
-"""Columns that the population itself makes."""
+TAKEN = frozenset({"user", "replica", "segment", "group", "taste", "visits"})
+"""Columns that the population itself makes, and the weight of the chance to come that a drift moves."""
 BASE = "base"
 """The segment of those who are in none."""
 

@@ -127,6 +127,12 @@ class Callers:
         self._replicas = len(np.unique(np.asarray(drawn["replica"])))
         self._tables = Tables()
 
+    @property
+    def may_drift(self) -> tuple[str, ...]:
+        """Return the columns that a schedule may move; `visits` weighs the chance to call."""
+        known = (name for name in self.traits if _has(self.people, name) or name in self.people.visible)
+        return ("visits", *(name for name in known if name != "patience"))
+
     def join(self, people: People, among: Among) -> None:
         """Be some of a population; people do not hear of one another."""
 
@@ -143,7 +149,10 @@ class Callers:
         people = self.columns
         who = people["replica"], people["user"]
         u = self._chance.uniform("visit", *who, tick=tick)[:, 0]
-        rows = np.flatnonzero(u < self.settings.visit_rate)
+        likely: Floats | float = self.settings.visit_rate
+        if "visits" in people:
+            likely = likely * people.numbers("visits")
+        rows = np.flatnonzero(u < likely)
         for name in ("session", "sessions"):
             _raw(people, name)[rows] += 1
         _raw(people, "progress")[rows] = 0.0

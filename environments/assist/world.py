@@ -43,16 +43,17 @@ from rehearse.dialogue.noise import Channel
 from rehearse.dialogue.talk import Said
 from rehearse.dialogue.worth import as_utilities
 from rehearse.environments.assist import camrest, domains
-from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.scenario.base import NotNegative, Share, Strict
-from rehearse.scenario.drift import factors, in_order, sentences
+from rehearse.scenario.drift import Moves
 from rehearse.scenario.model import Drift
 from rehearse.scenario.wrong import check
 
 Flags = NDArray[np.bool_]
 UNHEARD = -1
 KINDS = ("drop", "intent", "slot", "value")
+NOISE = "noise."
+"""How the path of a drift begins that moves one of these chances."""
 
 
 class Noise(Strict):
@@ -112,11 +113,9 @@ class Assist:
         self.domain = domain
         self.items = menu(domain)
         self._settings, self._goals = settings, goals
-        self._drift = in_order(drift)
-        for change in drift:
-            _check_path(change.what)
+        self._moves = Moves(drift, (NOISE + kind for kind in KINDS), "the world assist-v1")
         self.channel = Channel()
-        self._enter(-1)
+        self._hear()
 
     def offer(self, turn: Turn, people: Columns) -> Offer:
         """Set out the menu: the same for everybody."""
@@ -160,26 +159,24 @@ class Assist:
 
     def drift(self, tick: int) -> list[str]:
         """Let noise be what is scheduled for this tick; say each change in a sentence."""
-        self._enter(tick)
-        return sentences(self._drift, tick)
+        told = self._moves.enter(tick)
+        self._hear()
+        return told
 
     def state(self) -> dict[str, Array]:
         """Return the tick: all else follows from it and the schedule."""
-        return {"tick": np.array([self._tick], dtype=np.int64)}
+        return self._moves.state()
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go to the tick that `state` gave."""
-        self._enter(int(np.asarray(state["tick"])[0]))
+        self._moves.restore(state)
+        self._hear()
 
-    def _enter(self, tick: int) -> None:
-        self._tick = tick
-        noise = self._settings.noise.model_dump()
-        for change in self._drift if tick >= 0 else ():
-            times, add = factors(change, tick)
-            kind = change.what.partition(".")[2]
-            noise[kind] = min(max(noise[kind] * times + add, 0.0), 1.0)
-        for kind, chance in noise.items():
-            setattr(self.channel, kind, chance)
+    def _hear(self) -> None:
+        """Make the line as noisy as it is in the present tick."""
+        for kind in KINDS:
+            chance = self._moves.now(NOISE + kind, getattr(self._settings.noise, kind))
+            setattr(self.channel, kind, min(max(chance, 0.0), 1.0))
 
     def _booked(
         self, turn: Turn, people: Columns, said: Said | None
@@ -249,13 +246,6 @@ def _counts(said: Said | None) -> dict[str, Array]:
         "acts_right": came.sum(axis=1, dtype=np.int8),
         "acts_answered": (said.answer >= 0).sum(axis=1, dtype=np.int8),
     }
-
-
-def _check_path(what: str) -> None:
-    known = [f"noise.{kind}" for kind in KINDS]
-    if what not in known:
-        problem = f"drift: this world knows no {what!r}."
-        raise ScenarioError(problem, did_you_mean(what, known))
 
 
 def _raw(people: Columns, name: str) -> NDArray[Any]:

@@ -162,7 +162,8 @@ class Sites:
         caught = np.zeros(len(turn), dtype=np.bool_)
         caught[went] = _nth(at) < self._spread(there, seen).reshape(-1)[at]
         self._note(there, sent[there], occurred, seen, reported)
-        unseen = self._spread(there, occurred - seen).sum(axis=1) / np.bincount(place, minlength=len(sent))
+        inspectors = np.maximum(np.bincount(place, minlength=len(sent)), 1)
+        unseen = self._spread(there, occurred - seen).sum(axis=1) / inspectors
         best = truth.max(axis=1)
         taken = np.take_along_axis(truth, np.maximum(decisions.action, 0)[:, None], axis=1)[:, 0]
         regret = np.where(decisions.action >= 0, best - taken, np.nan).astype(np.float32)
