@@ -141,4 +141,4 @@ def _who(among: str | None, kinds: dict[str, Sequence[str]]) -> tuple[str, int] 
         if among in names:
             return column, names.index(among)
     problem = f"drift: among names {among!r}, and there is no such group or segment."
-    raise ScenarioError(problem, did_you_mean(among, [name for names in kinds.values() for name in names]))
+    raise ScenarioError(problem, did_you_mean(among, {name for names in kinds.values() for name in names}))

@@ -22,9 +22,7 @@ def dressed(users: Users, world: World, scenario: Scenario, since: int = 0) -> U
     """
     if scenario.people.manners and COLUMN not in users.columns:
         problem = f"people.manners: the people {scenario.people.model!r} all do as they feel."
-        raise ScenarioError(
-            problem, "Leave it out: manners are of those who take what they like (crowd-v1)."
-        )
+        raise ScenarioError(problem, "Leave it out: manners are of those who take what they like (crowd-v1).")
     if scenario.people.strategy is not None:
         users = Strategic(users, scenario.people.strategy)
     drifts = [drift for drift in scenario.drift if drift.of_people]
