@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from rehearse.policies.guard import Guard
 from rehearse.policies.loading import load
+from rehearse.policies.rollback import Rollback
 from rehearse.policies.shadow import Shadow
 from rehearse.policies.split import Split
 from rehearse.policies.stack import stack
 
-__all__ = ["Shadow", "Split", "load", "stack"]
+__all__ = ["Guard", "Rollback", "Shadow", "Split", "load", "stack"]

@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from rehearse.columns import Array, Rows, everywhere
 from rehearse.contract import NOTHING, Codes, Decisions, Feedback, Policy, Publishes, Requests, Stage
 from rehearse.policies.asked import Asked
+from rehearse.policies.settings import refused
 from rehearse.scenario.base import Strict
 from rehearse.scenario.model import Part
 
@@ -37,8 +39,11 @@ class Composition(Strict):
     """Its fields that are policies."""
 
     def __init__(self, *parts: object, **settings: Any) -> None:
-        """Take the parts in the order of the fields, and settings by name."""
-        super().__init__(**dict(zip(type(self).model_fields, parts, strict=False)), **settings)
+        """Take the parts in the order of the fields, and settings by name; raises PolicyLoadError."""
+        try:
+            super().__init__(**dict(zip(type(self).model_fields, parts, strict=False)), **settings)
+        except ValidationError as error:
+            raise refused(error, type(self), self.registered) from None
 
     def made(self, stage: Stage, load: Load, where: str) -> Composed:
         """Return the policy; `where` is its place among others, "" for the outermost."""

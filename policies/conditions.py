@@ -128,33 +128,7 @@ class _Guard:
     def keep(self, requests: Requests, decisions: Decisions) -> Decisions:
         """Return the decisions with what is forbidden taken out."""
         broken = np.isin(decisions.slate, self._forbidden) & _concerns(requests, self._group)[:, None]
-        tripped = broken.any(axis=1)
-        if not tripped.any():
-            return decisions
-        rows = np.flatnonzero(tripped)
-        slate = decisions.slate.copy()
-        slate[rows] = self._mended(requests.take(rows), slate[rows], broken[rows])
-        # Score and chance were those of the model's own answer.
-        return replace(
-            decisions,
-            slate=slate,
-            score=np.where(tripped, np.float32(np.nan), decisions.score),
-            propensity=np.where(tripped, np.float32(np.nan), decisions.propensity),
-            rationale=np.where(tripped, np.int8(NOTHING), decisions.rationale),
-            guard=np.where(tripped, self._number, decisions.guard),
-        )
-
-    def _mended(self, requests: Requests, slate: Ints, broken: Flags) -> Ints:
-        if self._instead is None:
-            return np.full_like(slate, NOTHING)
-        mended = np.where(broken, np.int32(NOTHING), slate)
-        fits = ~(mended == self._instead).any(axis=1)
-        if requests.available is not None:
-            fits &= requests.available[:, self._instead]
-        every = np.arange(len(slate))
-        mended[every, broken.argmax(axis=1)] = np.where(fits, np.int32(self._instead), np.int32(NOTHING))
-        order = np.argsort(mended < 0, axis=1, kind="stable")
-        return np.take_along_axis(mended, order, axis=1)
+        return without(requests, decisions, broken, self._number, self._instead)
 
 
 class Override:
@@ -189,6 +163,40 @@ class Override:
             fault=np.where(changed, np.int8(Fault.NONE), decisions.fault),
             guard=np.where(changed, np.int8(NOTHING), decisions.guard),
         )
+
+
+def without(
+    requests: Requests, decisions: Decisions, broken: Flags, guard: np.int8, instead: int | None
+) -> Decisions:
+    """Return the decisions without the places (n, k) that break a rule: an item instead, or no answer."""
+    tripped = broken.any(axis=1)
+    if not tripped.any():
+        return decisions
+    rows = np.flatnonzero(tripped)
+    slate = decisions.slate.copy()
+    slate[rows] = _mended(requests.take(rows), slate[rows], broken[rows], instead)
+    # Score and chance were those of the model's own answer.
+    return replace(
+        decisions,
+        slate=slate,
+        score=np.where(tripped, np.float32(np.nan), decisions.score),
+        propensity=np.where(tripped, np.float32(np.nan), decisions.propensity),
+        rationale=np.where(tripped, np.int8(NOTHING), decisions.rationale),
+        guard=np.where(tripped, guard, decisions.guard),
+    )
+
+
+def _mended(requests: Requests, slate: Ints, broken: Flags, instead: int | None) -> Ints:
+    if instead is None:
+        return np.full_like(slate, NOTHING)
+    mended = np.where(broken, np.int32(NOTHING), slate)
+    fits = ~(mended == instead).any(axis=1)
+    if requests.available is not None:
+        fits &= requests.available[:, instead]
+    every = np.arange(len(slate))
+    mended[every, broken.argmax(axis=1)] = np.where(fits, np.int32(instead), np.int32(NOTHING))
+    order = np.argsort(mended < 0, axis=1, kind="stable")
+    return np.take_along_axis(mended, order, axis=1)
 
 
 def _failed(decisions: Decisions, rows: Flags, fault: Fault) -> Decisions:

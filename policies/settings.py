@@ -19,13 +19,18 @@ def checked(model: type[Model], settings: Mapping[str, Any], policy: str) -> Mod
     try:
         return model.model_validate(dict(settings))
     except ValidationError as error:
-        first = error.errors()[0]
+        raise refused(error, model, policy) from None
+
+
+def refused(error: ValidationError, model: type[Strict], policy: str) -> PolicyLoadError:
+    """Return what is wrong with settings first, in words."""
+    first = error.errors()[0]
     path = ".".join(["policy.settings", *map(str, first["loc"])])
     if first["type"] == "extra_forbidden":
         problem = f"{path}: {policy} has no such setting."
-        raise PolicyLoadError(problem, did_you_mean(str(first["loc"][-1]), model.model_fields))
+        return PolicyLoadError(problem, did_you_mean(str(first["loc"][-1]), model.model_fields))
     problem = f"{path} of {policy} is {first['input']!r}: {first['msg']}."
-    raise PolicyLoadError(problem, f"Correct {path}.")
+    return PolicyLoadError(problem, f"Correct {path}.")
 
 
 def item_number(item: str | int, stage: Stage, path: str) -> int:

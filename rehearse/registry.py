@@ -120,6 +120,8 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("markup-v1", "rehearse.policies.prices:Markup", "cost and so much on top"),
         Entry("group-epsilon-v1", "rehearse.policies.prices:GroupEpsilon", "epsilon-v1 for each group apart"),
         Entry("split-v1", "rehearse.policies.split:Split", "a challenger for a share of the people"),
+        Entry("rollback-v1", "rehearse.policies.rollback:Rollback", "back to the previous version in time"),
+        Entry("guard-v1", "rehearse.policies.guard:Guard", "a model within a rule: veto, replace or stop"),
         Entry("shadow-v1", "rehearse.policies.shadow:Shadow", "a candidate asked too and never shown"),
         Entry("q-learning-v1", "rehearse.policies.qlearning:QLearning", "learns a price tick by tick"),
     ),
