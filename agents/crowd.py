@@ -207,6 +207,11 @@ class Crowd:
         self._circles.add(given, settings, layer, self.columns)
         self.coupled = True
 
+    def tie(self, given: Any) -> None:
+        """Let people know one another as in a networkx graph, the same in every replica."""
+        self.ties = self._circles.tie(given, self.columns, self.people.society)
+        self.coupled = self._circles.coupled or _meet(self.people)
+
     def open(self, tick: int) -> Rows:
         """Return who opens a session: those who are here, want something and feel like coming."""
         self._goals.begin(self._life.admit(tick), tick)
@@ -378,9 +383,7 @@ class Crowd:
                 by_trust=behaviour.visit_trust,
                 by_habit=mind.habit_weight,
             )
-        drawn = self._chance.uniform(
-            "visit", columns["replica"].take(rows), columns["user"].take(rows), tick=tick
-        )
+        drawn = self._chance.uniform("visit", columns["replica"][rows], columns["user"][rows], tick=tick)
         if "visits" in columns:
             likely = likely * columns.numbers("visits", rows)
         comes = drawn[:, 0] < likely

@@ -204,10 +204,15 @@ class Rehearsal(mesa.Model):
         return ties.neighbours(row).astype(np.int64)
 
     def tie(self, graph: Any) -> None:
-        """Let people written in Python know one another: any networkx graph, its i-th node the i-th person.
+        """Let people know one another: any networkx graph, its i-th node the i-th person.
 
-        Raises ContractError where a scenario tied them, or where there are more nodes than people.
+        People of a scenario are tied by it in every replica, in place of `people.society.graph`, for the
+        rules of the scenario and for those added later; a policy was told of ties at the start. Raises
+        ContractError where there are more nodes than people, or for people in shards.
         """
+        if isinstance(innermost(self.simulation.users), Crowd):
+            self.crowd.tie(graph)
+            return
         cast = self._cast("ties were")
         ties = from_networkx(graph)
         if len(ties) > cast.columns.length:

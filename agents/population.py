@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ BLOCK = 1 << 15
 """People drawn at a time, so that the numbers in between stay in cache; it changes no result."""
 ALL = ("all",)
 
-Singles = NDArray[np.float32]
+Numbers = NDArray[np.floating[Any]]
+"""Values of a trait: float32 or float64."""
 
 
 def draw(
@@ -43,8 +45,8 @@ def draw(
     """Draw everybody, or `only` those ids, in each replica; return one row a person.
 
     The columns are user (int64), replica (int32), segment and group (int8: positions in
-    `segment_names` and `group_names`), every trait (float32, shape (n,)), and taste (float32, shape
-    (n, len(attributes))). A numeric column of the source table is a trait too, where no trait has
+    `segment_names` and `group_names`), every trait (shape (n,)), and taste (shape (n,
+    len(attributes))): float32, or float64 where `people.society.precise` names them. A numeric column of the source table is a trait too, where no trait has
     its name. Raises ScenarioError or DataError for what cannot be drawn.
     """
     source = open_table(people.source, table)
@@ -54,8 +56,8 @@ def draw(
     columns["segment"] = np.zeros(len(user), dtype=np.int8)
     columns["group"] = np.zeros(len(user), dtype=np.int8)
     for name in maker.traits:
-        columns[name] = np.empty(len(user), dtype=np.float32)
-    columns["taste"] = np.empty((len(user), len(attributes)), dtype=np.float32)
+        columns[name] = np.empty(len(user), dtype=maker.kind(name))
+    columns["taste"] = np.empty((len(user), len(attributes)), dtype=maker.kind(TASTE))
     for start in range(0, len(user), BLOCK):
         maker.fill(columns, slice(start, start + BLOCK))
     if people.groups is not None:
@@ -111,11 +113,18 @@ class _Maker:
     spread: dict[str, Empirical]
     """The same as distributions, for traits that go together with others."""
     chance: Chance
+    precise: tuple[str, ...]
+    """The columns that are kept in 64 bits."""
 
     @property
     def traits(self) -> tuple[str, ...]:
         """Return the names of the traits that are no tastes."""
         return tuple(name for name in self.personas[0].laws if not name.startswith(TASTE))
+
+    def kind(self, name: str) -> type[np.floating[Any]]:
+        """Return the type in which a trait or a taste is kept."""
+        column = "taste" if name.startswith(TASTE) else name
+        return np.float64 if column in self.precise else np.float32
 
     def fill(self, columns: Columns, part: slice) -> None:
         """Make the people of a part of the rows."""
@@ -140,20 +149,20 @@ class _Maker:
         place = np.searchsorted(np.cumsum(self.shares), u, side="right")
         return np.where(place < len(self.shares), place + 1, 0).astype(np.int8)
 
-    def _values(self, name: str, block: _Block, segment: NDArray[np.int8]) -> Singles:
+    def _values(self, name: str, block: _Block, segment: NDArray[np.int8]) -> Numbers:
         """Return one trait of each person: the base persona's, or what their segment has instead."""
         base = self.personas[0].laws[name]
-        values = self._singles(name, base, block)
+        values = self._drawn(name, base, block)
         for code, persona in enumerate(self.personas[1:], start=1):
             law = persona.laws[name]
             if law != base:
                 mask = segment == code
-                values[mask] = self._singles(name, law, block.where(mask))
+                values[mask] = self._drawn(name, law, block.where(mask))
         return values
 
-    def _singles(self, name: str, law: Distribution, block: _Block) -> Singles:
+    def _drawn(self, name: str, law: Distribution, block: _Block) -> Numbers:
         with np.errstate(over="ignore"):
-            values = self._evaluate(name, law, block).astype(np.float32)
+            values: Numbers = self._evaluate(name, law, block).astype(self.kind(name))
         gap_allowed = law.column is not None
         if np.isinf(values).any() or (np.isnan(values).any() and not gap_allowed):
             problem = f"{name!r} is drawn so large (or so uncertain) that a 32-bit number cannot hold it."
@@ -205,6 +214,7 @@ def _maker(
         observed=observed,
         spread={c: Empirical.of(observed[c], weights) for c in _columns_of(kinds, together)},
         chance=chance,
+        precise=people.society.precise,
     )
 
 
@@ -293,10 +303,10 @@ def _groups(
     return codes.take(source.rows(chance, *_ids(columns)))
 
 
-def _bands(grouping: Grouping, values: Singles) -> NDArray[np.int8]:
+def _bands(grouping: Grouping, values: Numbers) -> NDArray[np.int8]:
     if grouping.cuts:
-        # As float32 on both sides: a value that was written equal to a cut is equal to it.
-        cuts = np.asarray(grouping.cuts, dtype=np.float32)
+        # Of one type on both sides: a value that was written equal to a cut is equal to it.
+        cuts = np.asarray(grouping.cuts, dtype=values.dtype)
         return np.searchsorted(cuts, values, side="right").astype(np.int8)
     codes = values.astype(np.int8)
     wrong = np.flatnonzero((codes != values) | (codes < 0) | (codes >= len(grouping.names)))

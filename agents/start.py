@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +34,7 @@ def begin(people: People, drawn: Columns, items: int) -> Columns:
     columns["trust"] = _start(drawn, "trust", 0.5)
     columns["opinion"] = _start(drawn, "opinion", 0.5)
     columns["habit"] = _start(drawn, "habit", 0.0)
-    columns["taste"] = np.array(drawn["taste"], dtype=np.float32)
+    columns["taste"] = np.array(drawn["taste"])
     number = np.int16 if items <= np.iinfo(np.int16).max else np.int32
     features.add_columns(columns, number)
     memory.add_columns(columns, people.memory.size, number)
@@ -45,7 +47,7 @@ def begin(people: People, drawn: Columns, items: int) -> Columns:
     return columns
 
 
-def _start(drawn: Columns, name: str, otherwise: float) -> NDArray[np.float32]:
+def _start(drawn: Columns, name: str, otherwise: float) -> NDArray[np.floating[Any]]:
     if name in drawn:
-        return np.array(drawn[name], dtype=np.float32)
+        return np.array(drawn[name])
     return np.full(drawn.length, otherwise, dtype=np.float32)

@@ -27,6 +27,7 @@ class Filled:
     missing: Mapping[str, str]
 
 
+CHECK = "Check the file and the names of its columns."
 View = Columns | Path | str | Filled
 """What a query can see under a name: a table in memory, or a Parquet/CSV file or glob of files."""
 Words = Mapping[str, tuple[str, ...]]
@@ -81,7 +82,7 @@ def query(sql: str, **views: View) -> Columns:
         found = connection.execute(sql).fetchnumpy()
     except duckdb.Error as error:
         problem = f"a table could not be read: {_first_line(error)}."
-        raise DataError(problem, "Check the file and the names of its columns.") from error
+        raise DataError(problem, _hint(error)) from error
     finally:
         connection.close()
     return Columns({name: _plain(values) for name, values in found.items()})
@@ -203,4 +204,11 @@ def _list(words: tuple[str, ...]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+    return str(error).strip().splitlines()[0].rstrip(".!")
+
+
+def _hint(error: Exception) -> str:
+    """Return what DuckDB says that may have been meant, or what to do where it says nothing."""
+    said = (line for line in str(error).splitlines() if line.startswith(("Candidate", "Did you mean")))
+    near = next(said, "")
+    return f"{near.rstrip('?')}{'?' if near.endswith('?') else '.'}" if near else CHECK

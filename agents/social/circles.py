@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rehearse.agents.among import EVERYBODY, Among
-from rehearse.agents.graph import nobody
+from rehearse.agents.graph import from_networkx, nobody
 from rehearse.agents.social.adoption import Bass
 from rehearse.agents.social.drive import Rules
 from rehearse.agents.social.loading import Given, load, load_all
@@ -16,7 +16,7 @@ from rehearse.agents.social.mouth import WordOfMouth
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
-from rehearse.errors import ScenarioError, did_you_mean
+from rehearse.errors import ContractError, ScenarioError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.scenario.society import FRIENDS, RuleSpec, Society
 
@@ -56,6 +56,17 @@ class Circles:
         self._added.append(rule)
         self._rules.rules.append(rule)
         self.begin(people)
+
+    def tie(self, graph: Any, people: Columns, society: Society) -> Ties:
+        """Let people have the friends of a networkx graph, along whom all rules then work; return the ties."""
+        societies, nodes = self._rules.societies, graph.number_of_nodes()
+        if nodes * societies != people.length or self._rules.among is not EVERYBODY:
+            problem = f"the graph has {nodes:,} nodes for {people.length // societies:,} people of a society."
+            raise ContractError(problem, "Give each person of a society a node, and no shards.")
+        ties = self._rules.layers[FRIENDS] = from_networkx(graph, societies)
+        self.change(society)
+        self.begin(people)
+        return ties
 
     def begin(self, people: Columns) -> None:
         """Give people the columns that the rules need and that they lack."""
@@ -112,7 +123,8 @@ class Circles:
         for rule in self._rules.rules:
             if not (isinstance(rule, Bass) and rule.among == "everybody"):
                 problem = f"people.society.rules: {rule.name} passes along ties, and nobody knows anybody."
-                raise ScenarioError(problem, "Give people.society.graph a kind.")
+                remedy = "Give people.society.graph a kind; `model.tie(graph)` may replace it later."
+                raise ScenarioError(problem, remedy)
         self._rules.layers[FRIENDS] = nobody(count)
 
 

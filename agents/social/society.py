@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from rehearse.agents import graph as graphs
 from rehearse.agents.social.drive import Rules
 from rehearse.agents.social.loading import Given, load_all
+from rehearse.agents.social.plugin import FunctionRule
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
-from rehearse.errors import DataError, UserError
+from rehearse.errors import DataError, UserError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.scenario.society import FRIENDS, Graph
 
@@ -56,7 +57,8 @@ class Society:
         """Make the society as it is before the first tick.
 
         `weight` names the edge attribute that says how strong a tie is. `record` names the columns that
-        `run` keeps of every tick; None: all that the rules move. Raises UserError for what does not fit.
+        `run` keeps of every tick; None: all that the rules move, and all `values` where a function does
+        not say what it moves. Raises UserError for what does not fit.
         """
         chance = Chance(seed)
         self.nodes, layers = _frozen(graph, count, replicas or 1, weight, chance)
@@ -68,6 +70,7 @@ class Society:
         self.people = Columns({"user": self._tile(np.arange(self.count)), "replica": self._numbers()})
         for name, value in (values or {}).items():
             self.people[name] = self._column(name, value)
+        self._given = tuple(values or ())
         self.rules.begin(self.people)
         self._recorded = tuple(record) if record is not None else self._moved()
 
@@ -111,7 +114,10 @@ class Society:
         The last of them is the one that moved nobody. `column` is what the first rule moves unless named.
         Raises UserError after `most` ticks.
         """
-        name = self._moved()[0] if column is None else column
+        name = next(iter(self._moved()), None) if column is None else column
+        if name is None or name not in self.people:
+            problem = f"{'no rule moves a column' if name is None else f'people have no column {name!r}'}."
+            raise UserError(problem, did_you_mean(name or "", self.people))
         for passed in range(1, most + 1):
             before = self.people.numbers(name)
             self.step()
@@ -124,7 +130,10 @@ class Society:
         return {name: self[name] for name in self._recorded} | self.measures
 
     def _moved(self) -> tuple[str, ...]:
-        names = dict.fromkeys(name for rule in self.rules.rules for name in rule.moves)
+        rules = self.rules.rules
+        names = dict.fromkeys(name for rule in rules for name in rule.moves)
+        if any(isinstance(rule, FunctionRule) for rule in rules):  # it may move more than it says
+            names |= dict.fromkeys(self._given)
         return tuple(name for name in names if name in self.people)
 
     def _numbers(self) -> NDArray[np.int32]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pytest
 
 from rehearse.columns import Columns
-from rehearse.errors import NotFoundError, ScenarioError, UserError
+from rehearse.errors import ContractError, NotFoundError, ScenarioError, UserError
 from rehearse.experiments.api import load, model, replay, run
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.manifest import inputs
@@ -201,5 +202,21 @@ def test_columns_can_be_kept_in_64_bits(folder):
         x = (x + ties.total(x)) / (1.0 + ties.degree)
     assert made.people["opinion"].dtype == np.float64
     assert made.people["opinion"] == pytest.approx(x, abs=1e-12)
+    exact = settings | {"people.traits.susceptibility": 0.7, "people.society.precise": ["susceptibility"]}
+    assert (model(folder / "mine.yaml", settings=exact).people["susceptibility"] == 0.7).all()
     with pytest.raises(ScenarioError, match=r"no column 'opinoin'.*'opinion'"):
         model(folder / "mine.yaml", settings={"people.society.precise": ["opinoin"]})
+
+
+def test_people_of_a_scenario_may_be_tied_by_any_graph(folder):
+    """In every replica rules work along the graph that was handed over, and no longer along the drawn one."""
+    settings = {"people.society.influences": [{"what": "opinion", "weight": 1.0}], "people.churn": None}
+    settings |= {"people.society.rules": [], "people.society.graph.kind": "none", "people.society.layers": {}}
+    made = model(folder / "mine.yaml", settings=settings)
+    x = made.people["opinion"].copy().reshape(2, 60)
+    made.tie(nx.star_graph(59))
+    made.step()
+    assert made.people["opinion"].reshape(2, 60)[:, 0] == pytest.approx(x[:, 1:].mean(axis=1), abs=1e-6)
+    assert made.people["opinion"].reshape(2, 60)[:, 1:] == pytest.approx(np.repeat(x[:, :1], 59, axis=1))
+    with pytest.raises(ContractError, match="20 nodes for 60 people"):
+        made.tie(nx.path_graph(20))
