@@ -45,9 +45,9 @@ def draw(
     """Draw everybody, or `only` those ids, in each replica; return one row a person.
 
     The columns are user (int64), replica (int32), segment and group (int8: positions in
-    `segment_names` and `group_names`), every trait (shape (n,)), and taste (shape (n,
-    len(attributes))): float32, or float64 where `people.society.precise` names them. A numeric column of the source table is a trait too, where no trait has
-    its name. Raises ScenarioError or DataError for what cannot be drawn.
+    `segment_names` and `group_names`), every trait, shape (n,), and taste, shape (n, len(attributes)):
+    float32, or float64 where `people.society.precise` names them. A numeric column of the source table
+    is a trait too, where no trait has its name. Raises ScenarioError or DataError for what cannot be drawn.
     """
     source = open_table(people.source, table)
     maker = _maker(people, attributes, needs, source, chance)

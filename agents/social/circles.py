@@ -58,7 +58,7 @@ class Circles:
         self.begin(people)
 
     def tie(self, graph: Any, people: Columns, society: Society) -> Ties:
-        """Let people have the friends of a networkx graph, along whom all rules then work; return the ties."""
+        """Let people be tied as in a networkx graph, along which all rules then work; return the ties."""
         societies, nodes = self._rules.societies, graph.number_of_nodes()
         if nodes * societies != people.length or self._rules.among is not EVERYBODY:
             problem = f"the graph has {nodes:,} nodes for {people.length // societies:,} people of a society."
