@@ -172,7 +172,7 @@ def begun(folder: Path, shards: int) -> subprocess.Popen[bytes]:
     """Start a run in a process of its own, and wait for its first checkpoint."""
     command = [sys.executable, "-c", PROGRAM, str(folder), str(shards)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
         if any((folder / "checkpoint").glob("tick-*.npz")):
             return process
