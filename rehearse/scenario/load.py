@@ -7,7 +7,7 @@ lists, models) lie in its own folder or below.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -70,9 +70,22 @@ def amended(scenario: Scenario, sets: Sequence[str]) -> Scenario:
 
 def catalogue() -> list[Listed]:
     """Return the scenarios that come with Rehearse, by name and version."""
+    return _listed(_files())
+
+
+def _files() -> list[Path]:
+    """Return the files of the catalogue; each is called by its scenario's name, or name@version."""
     folder = Path(str(files("rehearse").joinpath("catalogue")))
+    return sorted(file for file in folder.glob("*") if file.suffix in SUFFIXES)
+
+
+def _named(file: Path) -> str:
+    return file.stem.partition("@")[0]
+
+
+def _listed(these: Iterable[Path]) -> list[Listed]:
     found = []
-    for file in sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES):
+    for file in these:
         top = parse(file.read_bytes(), file.name).plain()
         found.append(Listed(str(top["name"]), int(top.get("version", 1)), str(top.get("title", "")), file))
     return sorted(found, key=lambda entry: (entry.name, entry.version))
@@ -82,11 +95,11 @@ def _find(ref: str | Path) -> Path:
     if isinstance(ref, Path) or Path(ref).suffix in SUFFIXES or "/" in ref or "\\" in ref:
         return _existing(Path(ref))
     name, at, version = ref.partition("@")
-    known = catalogue()
-    versions = [entry for entry in known if entry.name == name]
+    known = _files()  # reading those of other names would cost every command a quarter of a second
+    versions = _listed(file for file in known if _named(file) == name)
     if not versions:
         problem = f"there is no scenario {name!r} in the catalogue."
-        hint = did_you_mean(name, {entry.name for entry in known})
+        hint = did_you_mean(name, {_named(file) for file in known})
         raise NotFoundError(problem, f"{hint} A file is given by its path, such as ./{name}.yaml.")
     matching = [entry for entry in versions if not at or str(entry.version) == version]
     if not matching:

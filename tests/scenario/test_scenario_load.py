@@ -55,6 +55,7 @@ def test_every_scenario_of_the_catalogue_loads():
         scenario = load(f"{entry.name}@{entry.version}")
         assert (scenario.name, scenario.version, scenario.title) == (entry.name, entry.version, entry.title)
         assert entry.title
+        assert entry.file.stem.partition("@")[0] == entry.name
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest(base):
