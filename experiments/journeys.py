@@ -251,9 +251,10 @@ def _paths(record: RunRecord, where: str | None, limit: int) -> tuple[Path, ...]
         SELECT steps, ended, count(*) AS n, count(*) / sum(count(*)) OVER () AS share
         FROM session GROUP BY ALL ORDER BY n DESC, steps, ended LIMIT {limit}"""
     )
+    most = record.scenario.time.max_turns
     return tuple(
         Path(
-            steps=(*_runs(str(found["steps"][i]).split("|")), words.ENDS[str(found["ended"][i])]),
+            steps=(*_runs(str(found["steps"][i]).split("|")), words.ended(str(found["ended"][i]), most)),
             count=int(found["n"][i]),
             share=float(found["share"][i]),
         )
@@ -297,9 +298,10 @@ def _share(part: int, whole: int) -> float | None:
 
 def _typical_and_odd(lives: Columns, count: int) -> tuple[list[int], list[int]]:
     """Return the rows of lives nearest to all others on average, and of those farthest."""
-    if lives.length < 3:
+    opened = np.flatnonzero(lives.numbers("opened") > 0)
+    if len(opened) < 3:
         return [], []
-    rows = _spread(lives.length, CONSIDERED)
+    rows = opened[_spread(len(opened), CONSIDERED)]
     scores = _standardised(lives, rows)
     others = scores[_spread(len(rows), COMPARED)]
     mean = np.array([np.sqrt(((others - score) ** 2).sum(axis=1)).mean() for score in scores])

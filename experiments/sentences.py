@@ -52,12 +52,16 @@ def span(found: Interval, scale: Scale) -> str:
         return "measured once"
     if found.low == found.high:
         return "the same for everybody" if found.unit == "users" else f"the same in all {found.n:,} replicas"
-    # A narrow interval is told with as many digits as part its ends.
-    finer = next((n for n in range(FINEST) if amount(found.low, scale, n) != amount(found.high, scale, n)), 0)
+    finer = _finer(found, scale)
     low, high = amount(found.low, scale, finer), amount(found.high, scale, finer)
     unit = UNITS.get(scale, "")
     between = " to " if found.low < 0.0 else "–"
     return f"{plain(100.0 * found.confidence)} % interval {low.removesuffix(unit)}{between}{high}"
+
+
+def _finer(found: Interval, scale: Scale) -> int:
+    """Return how many more decimals part the ends of a narrow interval."""
+    return next((n for n in range(FINEST) if amount(found.low, scale, n) != amount(found.high, scale, n)), 0)
 
 
 def out_of(share: float) -> str:
@@ -69,9 +73,10 @@ def out_of(share: float) -> str:
     return f"{share * base:,.0f} of {base:,}"
 
 
-def told(metric: Metric, value: float) -> str:
+def told(metric: Metric, value: float, finer: int = 0) -> str:
     """Return what a value of a metric means: `73 of 100 sessions ended with the goal met`."""
-    return metric.phrase.format(out_of(value) if metric.scale == "share" else amount(value, metric.scale))
+    said = out_of(value) if metric.scale == "share" else amount(value, metric.scale, finer)
+    return metric.phrase.format(said)
 
 
 def verdict_of(criterion: Criterion, found: Interval) -> Word:
@@ -91,7 +96,7 @@ def judged(criterion: Criterion, metric: Metric, found: Interval) -> str:
     among = f"Among {criterion.group}: " if criterion.group else ""
     if not math.isfinite(found.estimate):
         return f"{among}Nothing was there to measure {metric.title} by: unsure."
-    claim = told(metric, found.estimate)
+    claim = told(metric, found.estimate, _finer(found, metric.scale) if found.known else 0)
     claim = claim[0].lower() + claim[1:] if among else claim
     if not found.known:
         remedy = "Rehearse two or more replicas."

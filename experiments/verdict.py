@@ -23,6 +23,8 @@ from rehearse.experiments.sentences import Word
 from rehearse.scenario.base import Strict
 from rehearse.scenario.model import Criterion, Scenario
 
+MOST_ALARMS = 5
+"""Of more alarms than this the first are told, and how many there are."""
 SHOWN = 5
 """Turns shown for a criterion, of as many people."""
 SEARCHED = 200
@@ -103,7 +105,9 @@ class Verdict(Strict):
         """Return the criteria as lines to print, the verdict last."""
         marks = {"pass": "✓", "fail": "✗", "unsure": "?"}
         lines = [f"{marks[c.verdict]} {c.sentence}" for c in self.criteria]
-        lines += [f"! {alarm.sentence}" for alarm in self.alarms]
+        lines += [f"! {alarm.sentence}" for alarm in self.alarms[:MOST_ALARMS]]
+        if len(self.alarms) > MOST_ALARMS:
+            lines.append(f"! {len(self.alarms) - MOST_ALARMS} more alarms rang later: the report has them.")
         return "\n".join([*lines, f"{self.verdict.upper()}: {self.sentence}"])
 
 

@@ -13,7 +13,7 @@ from rehearse.agents.wrapped import Wrapped
 from rehearse.contract import End, Exchange, Fault, Intent, Users
 from rehearse.errors import UserError
 from rehearse.experiments.build import Assembly, Override
-from rehearse.experiments.journey.story import Friend, Goal, Influenced, Life, Memory, Moment
+from rehearse.experiments.journey.story import PERSONAS, Friend, Goal, Influenced, Life, Memory, Moment
 from rehearse.experiments.rebuilding import rebuilt, words_of
 from rehearse.record.recorder import columns_of
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-PERSONAS = "crowd-v1"
-"""The model of people who have an inner life to tell of."""
 SHOWN = 3
 """Friends named for an influence."""
 MOVED = 5e-4

@@ -19,7 +19,8 @@ INDENT = "  "
 
 def told(journey: Journey, width: int) -> str:
     """Return a whole life: who it is, day after day, and how it ended."""
-    lines = [*heading(journey), "", *who(journey.persona, width), *_beginning(journey, width)]
+    person = who(journey.persona, width)
+    lines = [*heading(journey), *([""] * bool(person)), *person, *_beginning(journey, width)]
     for tick in range(journey.ticks):
         day = day_of(journey, tick, width)
         lines += ["", *day] if day else []
@@ -98,7 +99,7 @@ def day_of(journey: Journey, tick: int, width: int) -> list[str]:
     lines = [f"{unit} {tick}, session {session[0].session}{_wish(journey, tick)}"]
     lines += [f"{INDENT}before  {_capital(each)}." for each in came]
     for step in session:
-        lines += _hanging(f"{INDENT}turn {step.turn}  ", sentence(step), width)
+        lines += _hanging(f"{INDENT}turn {step.turn}  ", sentence(step, journey.max_turns), width)
     return lines + (_hanging(f"{INDENT}after   ", _capital("; ".join(after)) + ".", width) if after else [])
 
 
@@ -119,12 +120,11 @@ def _wish(journey: Journey, tick: int) -> str:
 
 def _goal(goal: Goal, unit: str) -> str:
     got = f", {words.number(goal.got)} got" if goal.got else ""
-    return (
-        f"{words.plain(goal.name)} (strength {words.fixed(goal.strength)}, until {unit} {goal.deadline}{got})"
-    )
+    strength = f"strength {words.fixed(goal.strength)}, " if goal.strength else ""
+    return f"{words.plain(goal.name)} ({strength}until {unit} {goal.deadline}{got})"
 
 
-def sentence(step: Step) -> str:
+def sentence(step: Step, max_turns: int = 0) -> str:
     """Return a turn in words: what was asked, answered, done, what came of it, and how it felt."""
     if step.words:
         parts = list(spoken(step))
@@ -133,7 +133,7 @@ def sentence(step: Step) -> str:
         parts += [_response(step), _truth(step)] if step.answer else []
     parts.append(_feelings(step))
     if step.end != "none":
-        parts.append(f"The session is over: {words.ENDS[step.end]}.")
+        parts.append(f"The session is over: {words.ended(step.end, max_turns)}.")
     return " ".join(part for part in parts if part)
 
 
@@ -141,20 +141,31 @@ def _answer(step: Step) -> str:
     if step.fault != "none":
         return f"{words.FAULTS[step.fault]} (after {words.milliseconds(step.wait_ms)})"
     if not step.answer:
-        return "the model gave no answer"
+        return "it gave no answer"
     proposed = words.listed(step.slate)
     reason = f" ({step.rationale})" if step.rationale else ""
     guard = f", after guard {step.guard!r} stepped in" if step.guard else ""
-    return f"the model proposed {proposed}{reason} after {words.milliseconds(step.wait_ms)}{guard}"
+    waited = f" after {words.milliseconds(step.wait_ms)}" if step.wait_ms > 0.0 else ""
+    return f"it answered {proposed}{reason}{waited}{guard}"
 
 
 def _response(step: Step) -> str:
+    details = _folded({words.plain(name): words.number(v) for name, v in step.detail.items() if v})
+    detail = f" ({details})" if details else ""
     if not step.took:
-        return "Took nothing."
+        return f"Took nothing{detail}."
     taken = "it" if step.slate == (step.took,) else step.took
-    detail = ", ".join(f"{words.plain(name)} {words.number(v)}" for name, v in step.detail.items() if v)
     came = f" {_outcome(step.experience)}" if math.isfinite(step.experience) else ""
-    return f"Took {taken}{f' ({detail})' if detail else ''}{came}."
+    return f"Took {taken}{detail}{came}."
+
+
+def _folded(details: Mapping[str, str]) -> str:
+    """Return details as a list; what begins alike (`seen harbour`, `seen park`) is named once."""
+    together: dict[str, list[str]] = {}
+    for name, value in details.items():
+        stem, _, rest = name.partition(" ")
+        together.setdefault(stem, []).append(f"{rest} {value}".strip())
+    return "; ".join(f"{stem} {', '.join(values)}" for stem, values in together.items())
 
 
 def _outcome(experience: float) -> str:
@@ -168,7 +179,7 @@ def _truth(step: Step) -> str:
         return ""
     if step.answer == step.ideal:
         return "It was the best there was."
-    worth = f"{step.ideal} would have been better by {words.fixed(step.regret)}"
+    worth = f"{step.ideal} would have been better by {words.number(step.regret, 2)}"
     return f"{_capital(worth)}{', too little to matter' if step.right == 1 else ''}."
 
 
@@ -190,7 +201,7 @@ def _afterwards(journey: Journey, tick: int, *, came: bool) -> Iterator[str]:
     before, now = journey.life.at(tick - 1), journey.life.at(tick)
     yield from _goals(before, now, journey.unit)
     if came and now.memories:
-        kept = [f"{m.item} {words.fixed(m.experience)}" for m in now.memories[:REMEMBERED]]
+        kept = [f"{m.item} ({words.fixed(m.experience)})" for m in now.memories[:REMEMBERED]]
         more = f" and {len(now.memories) - REMEMBERED} more" if len(now.memories) > REMEMBERED else ""
         yield f"remembers {', '.join(kept)}{more}"
     if came and words.fixed(before.trust) != words.fixed(now.trust):
@@ -251,7 +262,7 @@ def ending(journey: Journey, width: int) -> list[str]:
 
 def closing(journey: Journey, width: int) -> list[str]:
     """Return what the reader should know."""
-    count = f"{words.title(journey.unit)}s are counted from 0, sessions and turns from 1."
+    count = f"{words.title(words.several(journey.unit))} are counted from 0, sessions and turns from 1."
     return ["", *textwrap.wrap(f"{journey.note} {count}".strip(), width)]
 
 

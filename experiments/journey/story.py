@@ -8,6 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
+PERSONAS = "crowd-v1"
+"""The model of people who have an inner life from tick to tick to tell of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trait:
     """A number that tells a person apart."""
@@ -158,6 +162,8 @@ class Journey:
     ticks: int
     persona: Persona
     steps: tuple[Step, ...]
+    max_turns: int = 0
+    """How many turns a session may have; 0: not known."""
     life: Life | None = None
     """None where it was not asked for."""
     change: str = ""

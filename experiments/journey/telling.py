@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rehearse.errors import NotFoundError
-from rehearse.experiments.journey.story import Journey, Life, Persona, Step, Trait
+from rehearse.experiments.journey.story import PERSONAS, Journey, Life, Persona, Step, Trait
 from rehearse.record.words import WORDS
 
 if TYPE_CHECKING:
@@ -48,13 +48,12 @@ STATE = frozenset(
         "goals_given_up",
         "goal_just_met",
         *("venue", "booked", "confirmed", "once", "repeats", "ending", "due", "success"),
+        *("status", "wait", "server"),
     }
 )
 """Columns of people that a run changes: no traits."""
 IN_MIND = ("goal_", "ask_", "belief_", "booked_for", "answers_", "agenda_")
 """What the names of columns begin with that hold what is in people's minds during a session."""
-CALLERS = "callers-v1"
-"""The model of people whose story is what they say: they have no inner life from tick to tick."""
 TASTE = "taste_"
 NOT_THE_RECORD = (
     "The replay differs from the record (has the code changed?): what is told of it is the replay's."
@@ -95,11 +94,14 @@ TOLD = frozenset(
         "ideal",
         "regret",
         "right",
+        "label",
+        "status",
+        "server",
         "end",
         "row",
     }
 )
-"""Columns of turns that every world has; all others are a world's own details."""
+"""Columns of turns that are told otherwise, or are codes; all others are a world's own details."""
 
 
 def tell(
@@ -121,7 +123,7 @@ def tell(
     spoken = _words(record, user, replica)
     rows = [row | {"words": spoken.get((row["tick"], row["turn"]), {})} for row in rows]
     journey = journey_of(record, persona, rows, None)
-    if not inner or record.scenario.people.model == CALLERS:
+    if not inner or record.scenario.people.model != PERSONAS:
         return journey
     from rehearse.experiments.journey.living import live
 
@@ -162,6 +164,7 @@ def journey_of(record: RunRecord, persona: Persona, rows: Iterable[Row], life: L
         ticks=scenario.time.ticks,
         persona=persona,
         steps=steps_of(record, rows),
+        max_turns=scenario.time.max_turns,
         life=life,
     )
 

@@ -6,8 +6,9 @@ session except the flow. NaN means "there was none" and is left out of every mea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Columns
 from rehearse.experiments.intervals import Interval, Sample, interval
-from rehearse.experiments.metrics import Part, find, series
+from rehearse.experiments.metrics import Metric, Part, find, series
 from rehearse.record.reading import RunRecord
 
 Row = dict[str, Any]
@@ -119,7 +120,7 @@ def over_time(
 ) -> dict[str, Series]:
     """Return metrics of each tick (or of `step` ticks) by name, with their spread over replicas."""
     found = series(record, [find(name) for name in names], part)
-    return {name: _spread(found, name, step) for name in names}
+    return {name: _within(_spread(found, name, step), find(name)) for name in names}
 
 
 def courses(record: RunRecord, columns: Sequence[str], step: int) -> dict[str, Series]:
@@ -148,6 +149,18 @@ def _spread(found: Columns, name: str, step: int) -> Series:
         for column, value in zip(columns, (known.estimate, known.low, known.high, *ends), strict=True):
             column.append(plain(value))
     return Series(ticks.tolist(), *columns)
+
+
+def _within(series: Series, metric: Metric) -> Series:
+    """Return a series whose intervals stay where values can lie: a t interval knows no bounds."""
+    counted = metric.better == "lower" and min((v for v in series.least if v is not None), default=0.0) >= 0.0
+    if metric.bounded or counted:
+        high = 1.0 if metric.bounded else math.inf
+        ends = [
+            [None if v is None else min(high, max(0.0, v)) for v in end] for end in (series.low, series.high)
+        ]
+        return replace(series, low=ends[0], high=ends[1])
+    return series
 
 
 def _by_replica(found: Columns, name: str, rows: NDArray[np.bool_]) -> Floats:

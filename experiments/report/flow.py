@@ -1,4 +1,4 @@
-"""Journeys as a flow: ribbons from the first offer to the end of the session, drawn as SVG.
+"""Journeys as a flow: ribbons from the first answer to the end of the session, drawn as SVG.
 
 Each ribbon keeps the colour of how the sessions in it ended, so that an end can be followed back to
 the offers that led there. The layout is our own: columns of stages, heights in proportion to
@@ -20,14 +20,14 @@ LINE = 17.0
 """A node takes at least the height of its name."""
 MAX_ITEMS = 7
 """More items than this are drawn as the most frequent ones and `others`."""
-STAGES = ("first offer", "response", "taken in the end", "end")
+STAGES = ("first answer", "response", "taken in the end", "end")
 
 OUTCOMES = {"good": "var(--good)", "left": "var(--left)", "bad": "var(--bad)", "dull": "var(--dull)"}
 OUTCOME_WORDS = {
-    "good": "goal met or left content",
+    "good": "goal met, or moved on",
     "left": "gave up, or nothing fitted",
     "bad": "no answer, or stopped",
-    "dull": "ran out of turns or time",
+    "dull": "went without, or ran out of turns or time",
 }
 _OUTCOME_OF = {
     "goal_met": "good",
@@ -85,9 +85,9 @@ def outcome(end: str) -> str:
     return _OUTCOME_OF.get(end, "dull")
 
 
-def layout(found: Sequence[Row], items: Mapping[int, str]) -> Flow:
+def layout(found: Sequence[Row], items: Mapping[int, str], max_turns: int = 0) -> Flow:
     """Place the nodes and ribbons for counts of sessions as `facts.flow` gives them."""
-    paths = _paths(found, items)
+    paths = _paths(found, items, max_turns)
     total = sum(paths.values())
     places = _order(paths)
     nodes = _nodes(paths, places, total)
@@ -101,13 +101,13 @@ Paths = dict[tuple[tuple[str, ...], str], float]
 """Sessions by the names of their stages and the kind of their ending."""
 
 
-def _paths(found: Sequence[Row], items: Mapping[int, str]) -> Paths:
+def _paths(found: Sequence[Row], items: Mapping[int, str], max_turns: int) -> Paths:
     names = {**items, OTHERS: "others"}
     paths: Paths = defaultdict(float)
     for row in found:
         offer = names.get(int(row["offer"]), "no answer")
         taken = names.get(int(row["taken"]), "nothing")
-        stages = (offer, _response(row), taken, words.ENDS[row["ended"]])
+        stages = (offer, _response(row), taken, words.ended(row["ended"], max_turns))
         paths[stages, outcome(row["ended"])] += float(row["n"])
     return dict(paths)
 

@@ -40,7 +40,8 @@ def _sentence(judged: Sequence[Mapping[str, Any]], key: str) -> str:
     if not judged:
         return "The scenario states no criteria, so there is nothing to judge by."
     if key == "pass":
-        return "The one criterion holds." if len(judged) == 1 else f"All {len(judged)} criteria hold."
+        all_of = {1: "The one criterion holds.", 2: "Both criteria hold."}
+        return all_of.get(len(judged), f"All {len(judged)} criteria hold.")
     return _told(judged, key)
 
 
@@ -102,7 +103,9 @@ def alarms(record: RunRecord) -> list[Section]:
         {
             "tick": int(a["tick"]),
             "kind": "alarm",
-            "note": str(a["sentence"]).removeprefix(f"At tick {a['tick']} "),
+            "note": str(a["sentence"])
+            .removeprefix(f"At tick {a['tick']} ")
+            .replace("(since tick ", f"(since {record.scenario.time.unit} "),
             "series": str(a["series"]),
         }
         for a in record.verdict["alarms"]

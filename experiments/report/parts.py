@@ -36,8 +36,9 @@ MEASURES = (
     "satisfaction",
     "abandonment",
     "turns_to_goal",
+    "harm",
 )
-"""The metrics of the table."""
+"""The metrics of the table; turns only where a session has several, harm where there was any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,18 @@ class Line:
 
 
 def kinds(record: RunRecord) -> list[Kind]:
-    """Return by what the people are told apart here: all, some or none of `KINDS`."""
+    """Return by what the people are told apart here: those of `KINDS` that part them, each in its own way."""
     there = [kind for kind in KINDS if kind in columns_of(record, "users")]
-    counted = ", ".join(f'count(DISTINCT "{kind}") AS "{kind}"' for kind in there)
-    found = rows(record.query(f"SELECT {counted} FROM users"))[0]
-    return [kind for kind in there if int(found[kind]) > 1]
+    named = ", ".join(f'"{kind}"' for kind in there)
+    found = rows(record.query(f"SELECT DISTINCT {named} FROM users"))
+    kept: dict[Kind, int] = {}
+    for kind in there:
+        count = len({row[kind] for row in found})
+        # Segments drawn along the lines of the groups would say everything twice.
+        alike = (len({(row[kind], row[other]) for row in found}) == count == n for other, n in kept.items())
+        if count > 1 and not any(alike):
+            kept[kind] = count
+    return list(kept)
 
 
 def names(record: RunRecord, kind: Kind) -> list[str]:
@@ -87,14 +95,23 @@ def names(record: RunRecord, kind: Kind) -> list[str]:
 def table(record: RunRecord) -> list[Line]:
     """Return everybody and then each group and segment."""
     measures = Measures(record)
-    lines = [_line(measures, None)]
+    asked = _measured(record)
+    lines = [_line(measures, asked, None)]
     for kind in kinds(record):
-        lines += [_line(measures, Part(kind, name)) for name in names(record, kind)]
+        lines += [_line(measures, asked, Part(kind, name)) for name in names(record, kind)]
     return lines
 
 
-def _line(measures: Measures, part: Part | None) -> Line:
-    found = {name: measures.interval(METRICS[name], CONFIDENCE, part) for name in MEASURES}
+def _measured(record: RunRecord) -> list[str]:
+    harmed = "harm" in columns_of(record, "turns") and bool(
+        record.query("SELECT count(*) AS n FROM turns WHERE harm > 0")["n"][0]
+    )
+    there = {"harm": harmed, "turns_to_goal": record.scenario.time.max_turns > 1}
+    return [name for name in MEASURES if there.get(name, True)]
+
+
+def _line(measures: Measures, asked: Sequence[str], part: Part | None) -> Line:
+    found = {name: measures.interval(METRICS[name], CONFIDENCE, part) for name in asked}
     people = measures.people(part)
     if part is None:
         return Line("all", EVERYBODY, people, found)
@@ -104,7 +121,7 @@ def _line(measures: Measures, part: Part | None) -> Line:
 def widest_gaps(lines: Sequence[Line]) -> dict[str, tuple[float, str]]:
     """Return for each metric the widest gap between groups, and the group that fares worst."""
     gaps = {}
-    for name in MEASURES:
+    for name in lines[0].found:
         known = [(line.found[name].estimate, line.name) for line in lines if line.kind == "group"]
         known = [pair for pair in known if math.isfinite(pair[0])]
         if len(known) > 1:

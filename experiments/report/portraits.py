@@ -34,10 +34,10 @@ FEW = 6
 """Up to so many items a heat map has room for large cells."""
 
 
-def ends(values: Sequence[Row], order: Sequence[str]) -> Spec:
+def ends(values: Sequence[Row], order: Sequence[str], max_turns: int) -> Spec:
     """Draw why sessions ended: one bar of shares for each part of the people, in this order."""
     reasons = [reason for reason in words.ENDS if any(v["ended"] == reason for v in values)]
-    kinds = [(reason, words.ENDS[reason], END_COLOURS[reason]) for reason in reasons]
+    kinds = [(reason, words.ended(reason, max_turns), END_COLOURS[reason]) for reason in reasons]
     drawn = [{**v, "kind": v["ended"]} for v in values]
     return bars(drawn, order, kinds, f"Why sessions ended, for {words.listed(order)}.", "sessions")
 

@@ -45,6 +45,8 @@ KINDS = {
     "learn": "the model learned",
     "alarm": "alarm",
 }
+SEEN = 0.1
+"""A chart of answers is drawn where one of them is so large a share of them at some time."""
 TRENDS = {
     "goal_completion": "share of sessions that met their goal",
     "satisfaction": "at the end of sessions, 0 to 1",
@@ -137,7 +139,7 @@ def _head(record: RunRecord, whole: Overall) -> Section:
             f"{words.plural(whole.people, 'simulated person', 'simulated people')} in {replicas} met "
             "the model in "
             f"{words.plural(whole.sessions, 'session')} of {words.plural(whole.turns, 'turn')} "
-            f"over {words.plural(ticks, unit)}.{_kept(record)}"
+            f"over {words.units(ticks, unit)}.{_kept(record)}"
         ),
     }
 
@@ -219,9 +221,11 @@ def _time(
         panels.append({"title": words.title(name), "note": TRENDS[name], "id": figures.add(spec)})
     shares = facts.actions_over_time(record, [i for i, _ in items], step)
     here = [m for m in marks["list"] if m.get("series", "actions") == "actions"]
+    seen = any(row["share"] >= SEEN for row in shares if row["item"] != facts.OTHERS)
     return {
         "panels": panels,
-        "actions": figures.add(charts.actions(shares, items, unit, here)) if shares else None,
+        "actions": figures.add(charts.actions(shares, items, unit, here)) if seen else None,
+        "answered": _answered(shares, seen=seen, unit=unit),
         "legend": [(charts.colour(place), name) for place, (_, name) in enumerate(items)],
         "marks": marks["list"],
         "summed": marks["summed"],
@@ -229,8 +233,18 @@ def _time(
         "step": step,
         "replicas": whole.replicas,
         "table": _table_of(series),
-        "by_group": stratified.section(record, figures.add, step, marks["list"], marks["periods"]),
+        "by_group": stratified.section(
+            record, figures.add, step, marks["list"], marks["periods"], drawn=tuple(TRENDS)
+        ),
     }
+
+
+def _answered(shares: Sequence[Row], *, seen: bool, unit: str) -> str:
+    """Say what the chart of answers shows, or why there is none to look at."""
+    named = [row["share"] for row in shares if row["item"] != facts.OTHERS]
+    if seen or not named:
+        return "share of each answer" if shares else ""
+    return f"so many different ones that none made up more than {words.percent(max(named))} of a {unit}"
 
 
 def _table_of(series: Mapping[str, facts.Series]) -> list[tuple[int, list[str]]]:
@@ -249,12 +263,12 @@ def _people(record: RunRecord, lines: Sequence[parts.Line], figures: Figures) ->
     return {
         "kinds": kinds,
         "blocks": [_part_charts(record, kind, figures) for kind in kinds or parts.KINDS[:1]],
-        "heads": [METRICS[name].title for name in parts.MEASURES],
+        "heads": [METRICS[name].title for name in lines[0].found],
         "table": [
-            (line, [_cell(line.found[name], METRICS[name].scale) for name in parts.MEASURES])
+            (line, [_cell(found, METRICS[name].scale) for name, found in line.found.items()])
             for line in lines
         ],
-        "gaps": [_gap(gaps.get(name), METRICS[name].scale) for name in parts.MEASURES] if gaps else [],
+        "gaps": [_gap(gaps.get(name), METRICS[name].scale) for name in lines[0].found] if gaps else [],
     }
 
 
@@ -283,11 +297,13 @@ def _part_charts(record: RunRecord, kind: Kind, figures: Figures) -> Section:
     order = [EVERYBODY, *names] if len(names) > 1 else [EVERYBODY]
     ended = [row for row in parts.ends(record, kind) if row["part"] in order]
     present = [reason for reason in words.ENDS if any(row["ended"] == reason for row in ended)]
+    most = record.scenario.time.max_turns
+    spreads = [measure for measure in SPREADS if measure != "turns" or most > 1]
     return {
         "kind": kind,
-        "ends": figures.add(portraits.ends(ended, order)) if ended else None,
-        "legend": [(portraits.END_COLOURS[reason], words.ENDS[reason]) for reason in present],
-        "panels": [_spread(record, kind, measure, order, figures) for measure in SPREADS] if ended else [],
+        "ends": figures.add(portraits.ends(ended, order, most)) if ended else None,
+        "legend": [(portraits.END_COLOURS[reason], words.ended(reason, most)) for reason in present],
+        "panels": [_spread(record, kind, measure, order, figures) for measure in spreads] if ended else [],
     }
 
 
@@ -327,8 +343,10 @@ def _misses(record: RunRecord, kinds: Sequence[Kind], figures: Figures) -> Secti
     for kind in kinds or parts.KINDS[:1]:
         names = parts.names(record, kind) if kind in kinds else []
         found = parts.misses(record, kind, *bounds)
-        values += [row for row in found if row["part"] in (names if values else [EVERYBODY, *names])]
-        order += names
+        there = names if values else [EVERYBODY, *names]
+        told_as = {name: f"{name} ({kind})" if name in order[1:] else name for name in there}
+        values += [row | {"part": told_as[row["part"]]} for row in found if row["part"] in told_as]
+        order += [told_as[name] for name in names]
     said = f"How far answers were off, in regret, for {words.listed(order)}."
     return {
         "id": figures.add(portraits.bars(values, order, told, said, "answers")),
@@ -366,7 +384,8 @@ def _latency(record: RunRecord, figures: Figures) -> list[Section]:
 
 def _journeys(record: RunRecord) -> flow.Flow:
     drawn, _ = facts.frequent_items(record, flow.MAX_ITEMS)
-    return flow.layout(facts.flow(record, drawn), {item: record.items[item] for item in drawn})
+    named = {item: record.items[item] for item in drawn}
+    return flow.layout(facts.flow(record, drawn), named, record.scenario.time.max_turns)
 
 
 def _troubles(record: RunRecord) -> list[tuple[str, str, str]]:

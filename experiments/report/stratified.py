@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from rehearse.experiments.metrics import Metric, Part, find
@@ -21,22 +21,32 @@ def section(
     step: int,
     marks: Sequence[Row],
     periods: Sequence[Row],
+    drawn: Container[str] = (),
 ) -> dict[str, Any] | None:
-    """Return a chart for each criterion that is a mean over turns, a line a group; None for one group."""
+    """Return a chart for each criterion that is a mean over turns: a line a group, or one for everybody.
+
+    `drawn` are metrics that are drawn for everybody already; None where there is nothing to draw.
+    """
     groups = parts.names(record, "group")
-    asked = _asked(record)
-    if not 1 < len(groups) <= MOST_LINES or not asked or record.scope.kind == "none":
+    apart = 1 < len(groups) <= MOST_LINES
+    asked = {name: metric for name, metric in _asked(record).items() if apart or name not in drawn}
+    if not asked or record.scope.kind == "none":
         return None
-    found = {group: facts.over_time(record, tuple(asked), step, Part("group", group)) for group in groups}
+    who = {group: Part("group", group) for group in groups} if apart else {parts.EVERYBODY: None}
+    found = {name: facts.over_time(record, tuple(asked), step, part) for name, part in who.items()}
     unit = record.scenario.time.unit
     panels = []
     for name, metric in asked.items():
         lines = {group: series[name] for group, series in found.items()}
         if max(len(line.tick) for line in lines.values()) > 1:
             here = [m for m in marks if m.get("series", name) == name]
-            spec = chart(lines, metric, unit, here, periods)
+            spec = (
+                chart(lines, metric, unit, here, periods)
+                if apart
+                else charts.trend(lines[parts.EVERYBODY], metric, unit, here, periods)
+            )
             panels.append({"title": words.title(metric.title), "id": add(spec)})
-    legend = [(charts.colour(place), group) for place, group in enumerate(groups)]
+    legend = [(charts.colour(place), group) for place, group in enumerate(groups)] if apart else []
     return {"panels": panels, "legend": legend} if panels else None
 
 

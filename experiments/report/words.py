@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 ENDS = {
     "goal_met": "goal met",
-    "user_stop": "left content",
+    "user_stop": "moved on",
     "abandoned": "gave up",
     "infeasible": "nothing fitted",
     "turn_cap": "ran out of turns",
@@ -24,7 +24,7 @@ ENDS = {
 """Why a session ended, in two or three words; the order is that of the charts."""
 
 INTENTS = {
-    "first": "asked for a proposal",
+    "first": "turned to the model",
     "another": "asked for something else",
     "more": "asked for more",
     "retry": "asked again",
@@ -57,6 +57,15 @@ LEAVINGS = {
 
 VERDICTS = {"pass": ("✓", "Pass"), "fail": ("✗", "Fail"), "unsure": ("?", "Unsure")}
 """Each verdict's symbol and word, so that colour never speaks alone."""
+
+ONE_TURN = {"turn_cap": "went without"}
+"""Where a session has one turn alone, nobody runs out of them."""
+
+
+def ended(why: str, max_turns: int) -> str:
+    """Return why a session ended, in two or three words."""
+    return (ONE_TURN if max_turns == 1 else ENDS).get(why, ENDS[why])
+
 
 MONTHS = (
     "January",
@@ -147,6 +156,17 @@ def unbroken(text: str) -> str:
 def plural(count: int, noun: str, many: str = "") -> str:
     """Return a count and its noun: 1 session, 12 sessions."""
     return f"{whole(count)} {noun if count == 1 else many or noun + 's'}"
+
+
+def units(count: int, unit: str) -> str:
+    """Return a count of a unit of time: 1 day, 12 days, 3 shifts of 8 hours."""
+    return plural(count, unit, several(unit))
+
+
+def several(unit: str) -> str:
+    """Return the plural of a unit of time."""
+    noun, of, rest = unit.partition(" of ")
+    return f"{noun}s{of}{rest}"
 
 
 def title(name: str) -> str:

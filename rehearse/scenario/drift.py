@@ -87,11 +87,7 @@ def differ(drifts: Iterable[Drift], since: int, tick: int) -> bool:
 
 def sentences(drifts: Sequence[Drift], tick: int) -> list[str]:
     """Say each change that begins, is complete or ends with this tick; one that comes again only once."""
-    ended = [
-        f"{_what(drift)} is what it was before tick {drift.tick}{_reason(drift)}"
-        for drift in drifts
-        if drift.until == tick
-    ]
+    ended = [f"{_change(drift)} is over{_reason(drift)}" for drift in drifts if drift.until == tick]
     complete = [f"{_change(drift)} is complete{_reason(drift)}" for drift in drifts if _full(drift) == tick]
     begun = [f"{_change(drift)}{_course(drift)}{_reason(drift)}" for drift in drifts if drift.tick == tick]
     return ended + complete + begun

@@ -92,7 +92,7 @@ def test_each_change_is_said_when_it_begins_and_ends() -> None:
     """The sentences give the path, the arithmetic and the note, at the two ticks and no others."""
     planned = schedule(Drift(tick=2, until=4, what="items.air.price", times=1.5, add=-3.0, note="a sale"))
     assert planned.sentences(2) == ["items.air.price × 1.5 − 3: a sale"]
-    assert planned.sentences(4) == ["items.air.price is what it was before tick 2: a sale"]
+    assert planned.sentences(4) == ["items.air.price × 1.5 − 3 is over: a sale"]
     assert planned.sentences(3) == []
     assert planned.changes(1, 2)
     assert not planned.changes(2, 3)

@@ -219,7 +219,7 @@ def test_workers_come_and_go_as_scheduled():
     simulation = assemble(helped).simulation
     for _ in range(5):
         simulation.advance()
-    ended = "workers is what it was before tick 2: help arrives"
+    ended = "workers + 3 is over: help arrives"
     assert [sentence for _, sentence in simulation.marks] == ["workers + 3: help arrives", ended]
     before, usual = turns["tick"] < 2, lived(plain)[0]
     assert np.array_equal(usual["wait"][usual["tick"] < 2], turns["wait"][before], equal_nan=True)

@@ -130,7 +130,7 @@ def test_the_text_tells_the_life(told):
     for step in told.steps:
         assert f"Day {step.tick}, session {step.session}" in text
         assert f"turn {step.turn}" in text
-    assert "the model proposed" in text
+    assert "Turned to the model; it answered" in text
     assert "In the end:" in text
     assert max(len(line) for line in text.splitlines()) <= 96
 

@@ -146,7 +146,7 @@ def test_marks_tell_of_people_too():
         (2, "people.tastes.gc × 2, over 3 ticks: they save"),
         (3, "items.train.gc + 20, for 1 of every 3 ticks"),
         (4, "people.tastes.gc × 2 is complete: they save"),
-        (6, "people.visits of low income is what it was before tick 1"),
+        (6, "people.visits of low income × 0.5 is over"),
     ]
 
 

@@ -127,7 +127,7 @@ def test_each_change_is_said_when_it_begins_is_complete_and_ends():
     ramp = change(shape="gradual", over=4, until=12, note="fuel")
     assert sentences([ramp], 5) == ["price + 10, over 4 ticks: fuel"]
     assert sentences([ramp], 8) == ["price + 10 is complete: fuel"]
-    assert sentences([ramp], 12) == ["price is what it was before tick 5: fuel"]
+    assert sentences([ramp], 12) == ["price + 10 is over: fuel"]
     again = [change(shape="recurring", period=7, lasts=2), change(shape="seasonal", period=28)]
     assert sentences(again, 5) == [
         "price + 10, for 2 of every 7 ticks",
