@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
 PERSONAS = "crowd-v1"
 """The model of people who have an inner life from tick to tick to tell of."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from rehearse.columns import Columns
 from rehearse.contract import End
-from rehearse.errors import ScenarioError, UserError
+from rehearse.errors import ScenarioError
 from rehearse.experiments.api import load
 from rehearse.experiments.build import assemble
 from rehearse.experiments.journey import tell
@@ -94,13 +94,14 @@ def test_other_worlds_are_refused():
         assemble(scenario.model_copy(update={"people": people}))
 
 
-def test_lean_people_have_no_journey_and_it_is_said(tmp_path):
-    """A run of the workload is judged and proved by replay like any other; a journey is refused in words."""
+def test_lean_people_have_turns_to_tell_and_no_inner_life(tmp_path):
+    """A run of the workload is judged and replayed like any other; a life is told by its turns alone."""
     scenario = load("workload", users=120, ticks=2, replicas=2)
     finished = run(scenario, out=tmp_path / "run")
     assert finished.verdict in {"pass", "fail", "unsure"}
     assert replay(finished.folder).same
     columns = set(finished.turns.query("SELECT * FROM turns LIMIT 1"))
     assert {"satisfaction", "choice", "regret"} <= columns
-    with pytest.raises(UserError, match="no story"):
-        tell(RunRecord(finished.folder), user=3)
+    told = tell(RunRecord(finished.folder), user=3)
+    assert told.life is None
+    assert "Day 0, session 1\n  turn 1  Turned to the model" in told.text()
