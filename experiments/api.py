@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,9 @@ def run(
     quick forks. `shards` deals the run to so many processes, or to a Ray cluster with `on="ray"` or
     `on="ray://HOST:PORT"`; the result is the same. A run that memory will not do for is refused unless
     `over_memory`. `tile` is how many rows every call to a model of yours has, padded (256); 0 means all
-    who ask, not padded.
+    who ask, not padded. Warns where the model failed to answer, and says how: see `Finished.problems`.
     """
-    return running.run(
+    finished = running.run(
         load(scenario, **changes),
         policy=policy,
         data=None if data is None else Path(data),
@@ -81,6 +82,9 @@ def run(
         over_memory=over_memory,
         tile=tile,
     )
+    for problem in finished.problems[:1]:
+        warnings.warn(f"The model {problem}. `problems` of the result has all of them.", stacklevel=2)
+    return finished
 
 
 def model(

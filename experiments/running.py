@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,13 @@ class Finished:
     def turns(self) -> RunRecord:
         """Return the record of the run, for its tables."""
         return RunRecord(self.folder)
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what was wrong with the model's answers, a sentence each, as the log of the run has it."""
+        with (self.folder / LOG).open(encoding="utf-8") as file:
+            said = [json.loads(line) for line in file if '"policy_error"' in line]
+        return [event["problem"] for event in said if event.get("event") == "policy_error"]
 
 
 @dataclass(slots=True)

@@ -108,6 +108,10 @@ class Verdict(Strict):
         lines += [f"! {alarm.sentence}" for alarm in self.alarms[:MOST_ALARMS]]
         if len(self.alarms) > MOST_ALARMS:
             lines.append(f"! {len(self.alarms) - MOST_ALARMS} more alarms rang later: the report has them.")
+        judged = {c.metric for c in self.criteria}
+        failed = next((m.estimate for m in self.measures if m.metric == "error_rate"), None)
+        if failed and "error_rate" not in judged:
+            lines.append(f"! {sentences.amount(failed, 'share')} of the calls failed through the model.")
         return "\n".join([*lines, f"{self.verdict.upper()}: {self.sentence}"])
 
 

@@ -142,4 +142,4 @@ class Threshold:
 
     def published(self) -> dict[str, Array]:
         """Return the cut of each society and group."""
-        return {f"threshold.{self._feature}": self._cuts.at}
+        return {f"threshold.{self._feature}": self._cuts.at.copy()}

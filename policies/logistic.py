@@ -112,7 +112,7 @@ class Logistic:
         """Return each society's weights, and its constant; nothing before they are trained."""
         if not self._kept["trained"].all():
             return {}
-        weights = self._kept["weights"]
+        weights = self._kept["weights"].copy()
         told: dict[str, Array] = {f"weight.{name}": weights[:, j] for j, name in enumerate(self._names)}
         return told | {"constant": weights[:, -1]}
 

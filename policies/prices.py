@@ -15,6 +15,7 @@ from rehearse.columns import Array
 from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Ints, Requests, Stage
 from rehearse.errors import PolicyLoadError, did_you_mean
 from rehearse.exact import Floats
+from rehearse.policies.cuts import by_group
 from rehearse.policies.learners import EpsilonGreedy
 from rehearse.policies.settings import checked
 from rehearse.scenario.base import NotNegative, Strict
@@ -63,12 +64,8 @@ class PostedPrice:
 
     def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
         wanted = checked(PostedSettings, settings, self.name).price
-        prices, groups = prices_of(stage, self.name), stage.groups
-        by_group = wanted if isinstance(wanted, dict) else dict.fromkeys(groups, wanted)
-        for name in by_group.keys() ^ set(groups):
-            problem = f"policy.settings.price: {name!r} is no group, or has no price."
-            raise PolicyLoadError(problem, did_you_mean(name, groups))
-        self._item = nearest(prices, np.array([by_group[name] for name in groups]))
+        prices = prices_of(stage, self.name)
+        self._item = nearest(prices, by_group(wanted, stage, "policy.settings.price"))
 
     def decide(self, requests: Requests) -> Decisions:
         """Offer the price of each person's group."""

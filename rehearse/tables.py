@@ -30,6 +30,8 @@ class Filled:
 CHECK = "Check the file and the names of its columns."
 View = Columns | Path | str | Filled
 """What a query can see under a name: a table in memory, or a Parquet/CSV file or glob of files."""
+KINDS = (".csv", ".parquet")
+"""What the names of tables end in."""
 Words = Mapping[str, tuple[str, ...]]
 """For a column of codes: what code 0, 1, … is called."""
 
@@ -61,6 +63,9 @@ def read_table(path: Path) -> Columns:
     if path.stat().st_size == 0:
         problem = f"the table {str(path)!r} is empty."
         raise DataError(problem, "Write a header line and at least one row.")
+    if path.suffix not in KINDS:
+        problem = f"{str(path)!r} is no table: its name ends in none of {', '.join(KINDS)}."
+        raise DataError(problem, "Rename it, or write it as one: a header line, then a row a line.")
     table = query("SELECT * FROM source", source=path)
     if table.length == 0:
         problem = f"the table {str(path)!r} has a header ({', '.join(table)}) and no rows."

@@ -198,8 +198,8 @@ def _weighed(constant: float, weights: Mapping[str, float], people: Columns, row
 def _share(people: Columns, rows: Rows, name: str) -> Floats:
     found = people.numbers(name, rows)
     if len(found) and not (found.min() >= 0.0 and found.max() <= 1.0):
-        problem = f"the trait {name!r} is the chance to repay, and somebody's is {_outside(found):g}."
-        raise DataError(problem, "Give numbers from 0 to 1.")
+        problem = f"the trait {name!r} says who repays or defaults, and somebody's is {_outside(found):g}."
+        raise DataError(problem, "Give 1 for yes and 0 for no, or a chance between them.")
     return found
 
 

@@ -142,6 +142,7 @@ class Lending:
         """Lend, see who repays, and move scores."""
         terms = self._terms()
         fate = self._fate(turn, people, terms)
+        cash = {} if self._till is None else {"cash": self._till.cash.take(self._society(turn))}
         deal = self._deal(turn, people, terms, fate, decisions, responses)
         self._book(turn, terms, deal)
         ideal, regret = _judged(fate.worth, offer.available, decisions.action)
@@ -158,7 +159,7 @@ class Lending:
             harm=self._harmed(fate, deal),
             label=self._label(fate, deal),
             becomes=becomes,
-            detail=self._told(fate, deal, terms, moved),
+            detail=self._told(fate, deal, terms, moved) | cash,
         )
 
     def table(self) -> Columns | None:

@@ -37,7 +37,7 @@ class Rivals:
         self._rules = tuple(rivals.values())
         self._grid, self._chance = grid, chance
         self.quality = np.array([rival.quality for rival in self._rules])
-        self.cost = np.array([cost if rival.cost is None else rival.cost for rival in self._rules])
+        self._cost_here = cost
         self.moving = any(rival.rule != "fixed" for rival in self._rules)
         """Whether any of them answers to what is offered here."""
         self._given: Floats | None = None
@@ -52,6 +52,8 @@ class Rivals:
         self.societies = np.asarray(societies, dtype=np.int32)
         count, m = len(societies), len(self._grid)
         self.prices: Floats = np.tile([float(rival.price) for rival in self._rules], (count, 1))
+        self.cost: Floats = self._costs(self._cost_here)
+        """What a unit costs each of them today, shape (k,)."""
         self.last: Floats = self.prices.copy()
         """Their prices on the last market day."""
         self.offered: Floats = np.full(count, self._grid[m // 2])
@@ -90,13 +92,15 @@ class Rivals:
         open_for = np.flatnonzero(self._customers)
         self._offer_noted(open_for)
         self.last[open_for] = self.prices[open_for]
+        today = self._costs(moves.now("cost", self._cost_here))
         for number, (name, rival) in enumerate(zip(self.names, self._rules, strict=True)):
             if self._given is not None:
                 self.prices[:, number] = self._given[:, number]
             elif rival.rule == "fixed":
                 self.prices[:, number] = moves.now(f"price.{name}", rival.price)
             elif len(open_for):
-                self.prices[open_for, number] = self._next(number, rival, open_for)
+                self.prices[open_for, number] = self._next(number, rival, open_for, today)
+        self.cost = today
         self._posted[open_for] = self._customers[open_for] = 0
         self._shares[open_for] = 0.0
 
@@ -105,6 +109,7 @@ class Rivals:
         kept: dict[str, Array] = {
             "rivals/societies": self.societies.copy(),
             "rivals/prices": self.prices.copy(),
+            "rivals/cost": self.cost.copy(),
             "rivals/last": self.last.copy(),
             "rivals/offered": self.offered.copy(),
             "rivals/posted": self._posted.copy(),
@@ -119,6 +124,7 @@ class Rivals:
         """Take back what `state` gave."""
         self.begin(np.asarray(state["rivals/societies"], dtype=np.int32))
         self.prices = np.array(state["rivals/prices"], dtype=np.float64)
+        self.cost = np.array(state["rivals/cost"], dtype=np.float64)
         self.last = np.array(state["rivals/last"], dtype=np.float64)
         self.offered = np.array(state["rivals/offered"], dtype=np.float64)
         self._posted = np.array(state["rivals/posted"], dtype=np.int64)
@@ -134,11 +140,14 @@ class Rivals:
         mean = (posted * self._grid).sum(axis=1) / np.maximum(count, 1)
         self.offered[some] = np.where(count > 0, mean, self.offered[some])
 
-    def _next(self, number: int, rival: Rival, some: Whole) -> Floats:
+    def _costs(self, here: float) -> Floats:
+        return np.array([here if rival.cost is None else rival.cost for rival in self._rules])
+
+    def _next(self, number: int, rival: Rival, some: Whole, today: Floats) -> Floats:
         if rival.rule == "match":
             return self.offered[some]
         if rival.rule == "undercut":
-            return np.asarray(np.maximum(self.offered[some] - rival.by, self.cost[number]))
+            return np.asarray(np.maximum(self.offered[some] - rival.by, today[number]))
         return self._learned(number, some)
 
     def _learned(self, number: int, some: Whole) -> Floats:

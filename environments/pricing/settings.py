@@ -63,7 +63,7 @@ class Rival(Strict):
     quality: float = 0.0
     """What buying there is worth beyond the reservation price, in units of money."""
     cost: NotNegative | None = None
-    """What a unit costs it; None: what it costs here."""
+    """What a unit costs it; None: what it costs here, drift and all."""
     by: Positive = 0.5
     learner: Learner = Learner()
 

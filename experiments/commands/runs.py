@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {"pass": 0, "fail": 1, "unsure": 3}
 DIFFERS = 1
+SAID = 3
+"""Problems with the model's answers that are printed; the log of the run has them all."""
 
 
 def run(
@@ -229,6 +231,7 @@ def _summary(finished: Finished) -> list[str]:
     pace = f", {finished.user_turns / finished.seconds:,.0f} a second" if finished.seconds else ""
     rows = [
         ("turns", f"{finished.user_turns:,} in {finished.seconds:,.1f} s{pace}"),
+        *(("problem", f"The model {problem}.") for problem in finished.problems[:SAID]),
         ("digest", finished.digest),
         ("record", str(finished.folder)),
         ("report", str(finished.folder / "report.html")),

@@ -13,7 +13,7 @@ from rehearse.chance import Chance, Words
 from rehearse.columns import Array, Rows, everywhere
 from rehearse.contract.codes import NOTHING, Codes, Flags, Ints, Singles
 from rehearse.dialogue.talk import Reply, Said, Talk
-from rehearse.errors import ContractError
+from rehearse.errors import ContractError, did_you_mean
 from rehearse.exact import Floats
 
 
@@ -160,6 +160,13 @@ class Requests:
     def __len__(self) -> int:
         """Return how many people ask."""
         return len(self.user)
+
+    def __getitem__(self, name: str) -> Singles:
+        """Return a feature by its name, shape (n,); raises ContractError where models see no such feature."""
+        if name not in self.names:
+            problem = f"models cannot see a feature {name!r} here."
+            raise ContractError(problem, did_you_mean(str(name), self.names))
+        return self.features[:, self.names.index(name)]
 
     def take(self, index: Rows) -> Requests:
         """Return the requests at some positions, in that order, repeats allowed."""

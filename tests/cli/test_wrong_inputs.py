@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from rehearse.experiments.cli import MISTAKE, NOT_COMPLETED, main
+from rehearse.experiments.running import finished
 from rehearse.record.reading import RunRecord
 
 SMALL = ("--users", "20", "--ticks", "2", "--replicas", "2")
@@ -365,7 +366,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("case", NONSENSE, ids=lambda case: case.replace(" ", "-"))
 def test_what_a_model_answers_wrong_is_recorded(rehearse, case):
-    """The run is completed, every turn tells the model's error, and the verdict is not a pass."""
+    """The run is completed, every turn and the result tell the model's error; the verdict is not a pass."""
     code, fault = NONSENSE[case]
     Path("model.py").write_text(code)
     said = rehearse("run", "travel", *SMALL, "--policy", "model.py:decide", "--out", "out", "--json")
@@ -374,6 +375,7 @@ def test_what_a_model_answers_wrong_is_recorded(rehearse, case):
     assert json.loads(said.out)["verdict"] in {"fail", "unsure"}
     found = RunRecord("out").query("SELECT DISTINCT fault FROM turns")["fault"].tolist()
     assert found == [fault]
+    assert finished(Path("out")).problems
 
 
 def test_a_model_that_hangs(rehearse, tmp_path):

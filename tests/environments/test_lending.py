@@ -183,10 +183,11 @@ def test_an_applicant_refused_or_dearer_here_goes_to_another_lender():
 
 
 def test_an_empty_till_lends_to_those_who_come_first():
-    """The money goes to the first in line, and what is left cannot be had in the next turn."""
+    """The money told goes to the first in line, and what is left cannot be had in the next turn."""
     world = made(bank={"cash": 3.5, "term": 5})
     found = settled(world, people(10), 1)
     assert found.detail["selected"].tolist() == [1, 1, 1] + [0] * 7
+    assert set(found.detail["cash"].tolist()) == {3.5}  # as it was before the turn
     assert world.offer(turn_of(people(10)), people(10)).available[:, 1].tolist() == [False] * 10
 
 

@@ -116,10 +116,12 @@ def test_an_error_budget_without_errors_depends_on_how_many_were_served():
 
 
 def test_an_error_budget_can_be_overdrawn():
-    """Errors of the model beyond the budget fail; the turns that show them are given."""
+    """Errors of the model beyond the budget fail, with turns that show them; they are told without one."""
     fault = np.full((REPLICAS, PEOPLE, TICKS), "none", dtype="U8")
     fault[:, ::10] = "raised"
-    found = only(made(fault=fault), metric="error_rate", at_most=0.05)
+    record = made(fault=fault)
+    found = only(record, metric="error_rate", at_most=0.05)
+    assert "! 10 % of the calls failed through the model." in judge(record, maker.scenario()).table()
     assert found.verdict == "fail"
     assert {e.user % 10 for e in found.evidence} == {0}
     assert "raised" in found.evidence[0].why

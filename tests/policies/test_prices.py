@@ -117,7 +117,8 @@ def test_a_q_learner_values_where_prices_lead():
 @pytest.mark.parametrize(
     ("name", "settings", "change", "said"),
     [
-        ("posted-price-v1", {"price": {"regular": 3}}, {}, "student"),
+        ("posted-price-v1", {"price": {"regular": 3}}, {}, "says nothing of the group 'student'"),
+        ("posted-price-v1", {"price": {"pupil": 3}}, {}, "names the group 'pupil', which is not there"),
         ("posted-price-v1", {"price": 3}, {"items": ("tea", "cake")}, "tea"),
         ("markup-v1", {}, {"features": ("x",)}, "cost"),
         ("q-learning-v1", {"state": ["prize"]}, {}, "prize"),

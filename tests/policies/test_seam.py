@@ -215,15 +215,19 @@ def test_a_model_asked_a_person_at_a_time_is_asked_once_for_each():
 
 
 def test_foreign_models_do_not_see_what_they_would_not_know():
-    """Group and truth are hidden, and their draws are not those of the people."""
+    """Features they see by name; group and truth are hidden, and their draws are not those of the people."""
     seen = {}
 
     def decide(requests):
+        seen["x"] = (requests["x"] == requests.features[:, 0]).all()
+        with pytest.raises(ContractError, match="'group'"):
+            requests["group"]
         seen.update(group=requests.group, truth=requests.truth, seed=requests.chance.seed)
         return numbers(requests)
 
     truth = made_requests(STAGE, 40, truth=True).truth
     ask(decide, group=np.ones(40, np.int8), truth=truth)
+    assert seen["x"]
     assert (seen["group"] == -1).all()
     assert seen["truth"] is None
     assert seen["seed"] != STAGE.seed

@@ -260,14 +260,14 @@ def test_discounts_are_prices():
 
 
 def test_schedules_move_costs_and_what_things_are_worth():
-    """A drift of the cost, of reservation prices and of a rival's price holds from its tick on."""
+    """A drift of the cost (a rival's too that has none of its own), of worth and of a price holds at once."""
     moves = [
         {"tick": 1, "what": "world.settings.cost"},
         {"tick": 3, "what": "cost", "add": 1.0},
         {"tick": 3, "what": "reservation_price", "times": 2.0},
         {"tick": 3, "what": "price.still", "add": -4.0},
     ]
-    given = {"world.settings.rivals": {"still": {"price": 9.0}}}
+    given = {"world.settings.rivals": {"still": {"price": 9.0}, "own": {"price": 9.0, "cost": 3.0}}}
     with pytest.raises(ScenarioError, match="knows no"):
         assemble(load("pricing", settings=given | {"drift": moves[:1]}))
     sim = assemble(load("pricing", users=20, replicas=1, settings=given | {"drift": moves[1:]})).simulation
@@ -276,6 +276,7 @@ def test_schedules_move_costs_and_what_things_are_worth():
     assert (sim.world.cost, sim.world.rivals.prices[0, 0]) == (4.0, 9.0)
     sim.advance()
     assert (sim.world.cost, sim.world.rivals.prices[0, 0]) == (5.0, 5.0)
+    assert sim.world.rivals.cost.tolist() == [5.0, 3.0]
 
 
 def test_buyers_can_come_from_a_table(tmp_path):
