@@ -22,7 +22,8 @@ Items and attributes are stated, drawn by the seed (independent normal vectors, 
 RecSim's interest exploration are drawn once: Ie and others, "RecSim", arXiv:1909.04847, 2019), read
 from the people's own rows (`table`), or factored from ratings (`ratings.py`). It departs from RecSim
 and T-RECS in that true utility is known for every item, in that what a person took may turn out
-otherwise than it was worth, and in that the catalogue is the same in all replicas.
+otherwise than it was worth, and in that the catalogue is the same in all replicas, but for what
+creators make (`creators.py`).
 """
 
 from __future__ import annotations
