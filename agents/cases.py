@@ -118,8 +118,8 @@ def _begun(people: People, drawn: Columns, needs: tuple[str, ...]) -> Columns:
     columns = Columns({name: drawn[name] for name in kept}, length=drawn.length)
     n = drawn.length
     for name in ("service", "leaves_after", "harmed_after"):
-        if name in columns and (raw(columns, name) < 0.0).any():
-            problem = f"people.traits.{name} is below 0 for some cases."
+        if name in columns and not (raw(columns, name) >= 0.0).all():
+            problem = f"people.traits.{name} is below 0, or missing, for some cases."
             raise ScenarioError(problem, "Give it a law of times from 0, or a bound (low: 0).")
     columns["alive"] = np.zeros(n, dtype=np.bool_)
     columns["status"] = np.zeros(n, dtype=np.int8)

@@ -74,11 +74,12 @@ class SlotFilling:
         asks = missing & (count > self.enough) & (told < self.questions) & (~venue | fresh) & ~asked
         pending = books & venue & ~fresh & (belief.did(Act.BOOK) | (belief.booked != belief.venue))
         closes = belief.did(Act.BYE) | belief.did(Act.TRANSFER)
+        refused = venue & ~fresh & belief.did(Act.NEGATE) & belief.asked[:, domain.name]
         done = venue & ~fresh & ~asked & ~belief.did(Act.INFORM) & ~belief.did(Act.NEGATE)
         rules = (
             (closes, first + menu.CLOSE),
             (belief.heard == 0, first + menu.REPEAT),
-            (belief.did(Act.REQALTS), first + menu.ALTERNATIVE),
+            (belief.did(Act.REQALTS) | refused, first + menu.ALTERNATIVE),
             (asked & venue & ~fresh, first + menu.ANSWER),
             (belief.asked[:, domain.name] & ~asks, first + menu.OFFER),
             (pending & lacking, detail),

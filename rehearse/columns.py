@@ -13,6 +13,8 @@ from rehearse.errors import ContractError, did_you_mean
 
 Array = NDArray[np.generic]
 Rows = NDArray[np.int64]
+SHOWN = 12
+"""Columns, and rows of each, that a printed table shows at most."""
 
 
 def everywhere(value: ArrayLike, n: int, kind: DTypeLike) -> NDArray[Any]:
@@ -75,6 +77,13 @@ class Columns(Mapping[str, Array]):
     def __iter__(self) -> Iterator[str]:
         """Go over the names, in the order they were added."""
         return iter(self._arrays)
+
+    def __repr__(self) -> str:
+        """Return the first columns with their first and last rows, for those who look."""
+        with np.printoptions(threshold=SHOWN, edgeitems=3, precision=6):
+            told = [f"{name}: {self[name]}" for name in list(self)[:SHOWN]]
+        rest = [f"… {len(self) - SHOWN} columns more"] if len(self) > SHOWN else []
+        return "\n".join([f"Columns of {self.length:,} rows", *told, *rest])
 
     def __len__(self) -> int:
         """Return the number of columns; `length` is the number of rows."""

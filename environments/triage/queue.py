@@ -51,7 +51,7 @@ from rehearse.environments.triage.events import Workers
 from rehearse.environments.triage.passing import STATUS, Passed, societies, urgency_of
 from rehearse.environments.triage.settings import Settings, Worth
 from rehearse.environments.triage.table import read_cases
-from rehearse.errors import DataError
+from rehearse.errors import DataError, ScenarioError
 from rehearse.exact import Floats
 from rehearse.scenario.drift import Moves
 from rehearse.scenario.model import Drift
@@ -111,7 +111,10 @@ class Queue:
         return times, np.minimum(tick, LAST_TICK).astype(np.int32)
 
     def offer(self, turn: Turn, people: Columns) -> Offer:
-        """Set out the classes, and what is seen of each case."""
+        """Set out the classes, and what is seen of each case; ScenarioError for people who are no cases."""
+        if "arrival" not in people:
+            problem = "cases come to the world triage-v1 (kind: queue), and people.model gives none."
+            raise ScenarioError(problem, "Write people.model: cases-v1.")
         begin, n = turn.tick * self._settings.span, len(turn)
         arrival = people.numbers("arrival", turn.rows)
         features = np.empty((n, len(FEATURES)), dtype=np.float32)

@@ -1,8 +1,9 @@
 """Noise between what is said and what is heard: acts are dropped, or taken for other acts, slots, values.
 
 Each act is hit apart from all others, by one cause at most in the order drop, intent, slot, value. A
-slot is taken for another one that people tell, with a value of that slot; a value for another of the
-same slot. These are the error models of speech recognition in PyDial, Plato and TC-Bot.
+slot that is told is taken for another one that people tell, with a value of that slot, and one that is
+asked about for another that can be asked about; a value for another of the same slot. These are the
+error models of speech recognition in PyDial, Plato and TC-Bot.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Channel:
         asks = act == Act.REQUEST
         heard = np.where((hit == 0) & (said >= 0), NO_ACT, said)
         heard = np.where((hit == 1) & (said >= 0), _other_act(act, pick), heard)
-        slots = np.where(tells, _another(slot, domain.informable, pick), _asked(domain, pick))
+        slots = np.where(tells, _another(slot, domain.informable, pick), _other_asked(domain, slot, pick))
         values = np.where(tells, _value(domain, slots, other), NO_VALUE)
         heard = np.where((hit == 2) & (tells | asks), code(act, slots, values), heard)
         swaps = (hit == 3) & tells & (value < DONTCARE)
@@ -79,9 +80,10 @@ def _another(number: Acts, count: int, pick: Floats) -> Acts:
     return np.asarray((number + step) % max(count, 1), dtype=np.int32)
 
 
-def _asked(domain: Domain, pick: Floats) -> Acts:
+def _other_asked(domain: Domain, slot: Acts, pick: Floats) -> Acts:
     known = np.flatnonzero(domain.requestable).astype(np.int32)
-    return known[(pick * len(known)).astype(np.int64)]
+    place = np.searchsorted(known, slot).astype(np.int32) % len(known)
+    return known[_another(place, len(known), pick)]
 
 
 def _sizes(domain: Domain, slots: Acts) -> NDArray[np.int64]:

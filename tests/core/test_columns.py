@@ -31,6 +31,14 @@ def test_taking_rows_copies():
     assert some["m"].tolist() == [[4, 5], [0, 1]]
 
 
+def test_a_printed_table_is_short():
+    """Names, the first and last rows, and how much more there is."""
+    table = Columns({f"column{k}": np.arange(1000) for k in range(40)})
+    told = repr(table)
+    assert told.startswith("Columns of 1,000 rows\ncolumn0: [  0   1   2 ... 997 998 999]\n")
+    assert told.endswith("28 columns more")
+
+
 def test_what_is_saved_is_loaded(tmp_path):
     """Saving and loading keeps names, types and values."""
     table = Columns({"a": np.arange(3, dtype=np.int8), "b": np.array([1.5, np.nan, -0.0], np.float32)})

@@ -98,6 +98,18 @@ def test_a_value_that_was_misheard_is_another_value_of_the_same_slot():
     assert (value_of(heard[:, 0]) != value_of(said[:, 0])).all()
 
 
+def test_a_question_that_was_misheard_is_another_question():
+    """Slot confusion of a question gives another slot that people ask about, each as likely as another."""
+    asked = np.flatnonzero(LODGING.requestable)
+    said = packed(np.tile(code(Act.REQUEST, asked)[:, None], (300, 1)))
+    draws = np.random.default_rng(2).random((len(said), SPOKEN * DRAWS))
+    heard = Channel(slot=1.0).heard(said, LODGING, draws)
+    assert (act_of(heard[:, 0]) == Act.REQUEST).all()
+    assert (slot_of(heard[:, 0]) != slot_of(said[:, 0])).all()
+    counts = np.bincount(slot_of(heard[:, 0]), minlength=len(LODGING.slots))[asked]
+    assert (np.abs(counts - 300) < 5 * np.sqrt(300)).all()
+
+
 class Parrot:
     """A language model that answers what it was made with."""
 

@@ -354,6 +354,8 @@ def test_a_wrong_table_is_answered(tmp_path, columns, said):
         ({"world": {"severity": [1, 2]}}, "2 numbers for 4"),
         ({"traits": {"urgency": 9.0}}, "urgency is 9"),
         ({"traits": {"leaves_after": -1.0}}, "leaves_after"),
+        ({"traits": {"service": {"normal": {"mean": 0.1, "sd": 1.0}}}}, "people.traits.service"),
+        ({"model": "crowd-v1"}, "cases-v1"),
         ({"churn": {"rate": 0.1}}, "people.churn"),
         ({"society": {"graph": {"kind": "watts_strogatz"}}}, "people.society.graph"),
     ],
