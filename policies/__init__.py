@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from rehearse.policies.breaker import CircuitBreaker
+from rehearse.policies.cache import Cache
+from rehearse.policies.fallback import Fallback
 from rehearse.policies.guard import Guard
 from rehearse.policies.loading import load
 from rehearse.policies.rollback import Rollback
@@ -13,4 +16,14 @@ from rehearse.policies.shadow import Shadow
 from rehearse.policies.split import Split
 from rehearse.policies.stack import stack
 
-__all__ = ["Guard", "Rollback", "Shadow", "Split", "load", "stack"]
+__all__ = [
+    "Cache",
+    "CircuitBreaker",
+    "Fallback",
+    "Guard",
+    "Rollback",
+    "Shadow",
+    "Split",
+    "load",
+    "stack",
+]

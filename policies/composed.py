@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from rehearse.columns import Array, Rows, everywhere
-from rehearse.contract import NOTHING, Codes, Decisions, Feedback, Policy, Publishes, Requests, Stage
+from rehearse.contract import (
+    NOTHING,
+    Codes,
+    Decisions,
+    Fault,
+    Feedback,
+    Ints,
+    Policy,
+    Publishes,
+    Requests,
+    Stage,
+)
 from rehearse.policies.asked import Asked
 from rehearse.policies.settings import refused
 from rehearse.scenario.base import Strict
@@ -102,7 +113,7 @@ class Composed:
         raise NotImplementedError
 
     def hear(self, feedback: Feedback) -> None:
-        """Tell each part of the turns in which it acted."""
+        """Tell each model of the turns in which it acted."""
         for word, part in self.parts.items():
             part.learn(self.told(word, feedback))
 
@@ -141,6 +152,16 @@ class Composed:
         }
         return replace(answer, **codes, detail=detail)
 
+    def given(self, slate: Ints, model: Codes | int = NOTHING, **columns: Array | float) -> Decisions:
+        """Return answers for which no part was asked, by the model that they count as (none: -1)."""
+        detail = {name: everywhere(blank(kind), len(slate), kind) for name, kind in self.columns.items()}
+        detail[MODEL] = np.broadcast_to(np.asarray(model, dtype=np.int8), len(slate))
+        return replace(Decisions.of(slate, **columns), detail=detail)
+
+    def refusals(self, rows: int) -> Decisions:
+        """Return as many answers that refuse to ask the model."""
+        return self.given(np.full((rows, 1), NOTHING, dtype=np.int32), fault=Fault.REFUSED)
+
     def share_out(self, requests: Requests, word_of: NDArray[np.integer[Any]]) -> Decisions:
         """Return the answers of several parts: each answers the requests that bear its number."""
         words = list(self.parts)
@@ -165,12 +186,15 @@ class Composed:
         return np.asarray((model >= first) & (model < last))
 
     def told(self, word: str, feedback: Feedback, rows: Rows | None = None) -> Feedback:
-        """Return the turns that concern a part, in its own words; `rows` None: those in which it acted."""
-        some = feedback.take(np.flatnonzero(self.acted(word, feedback)) if rows is None else rows)
-        out = self._inner[word]
+        """Return what a part is told, in its own words; `rows` None: all, a plain model where it acted."""
+        composed = isinstance(self.parts[word].policy, Composed)
+        mine = self.acted(word, feedback)
+        chosen = np.flatnonzero(mine | composed) if rows is None else rows
+        some, out = feedback.take(chosen), self._inner[word]
         detail = {name: some.detail[out[name]] for name in out if out[name] in some.detail}
-        if MODEL in some.detail and MODEL not in out and isinstance(self.parts[word].policy, Composed):
-            detail[MODEL] = _moved(some.detail[MODEL], -self._base[word][MODEL])
+        if MODEL in some.detail and MODEL not in out and composed:
+            model = _moved(some.detail[MODEL], -self._base[word][MODEL])
+            detail[MODEL] = np.where(mine[chosen], model, np.int8(NOTHING))
         return replace(some, detail=detail)
 
     def _names(self, word: str, part: Policy, own: Mapping[str, Any]) -> dict[str, str]:
@@ -209,7 +233,8 @@ def models_of(word: str, part: Policy) -> Sequence[str]:
 
 def put_together(answers: Sequence[Decisions], rows: Sequence[Rows]) -> Decisions:
     """Return answers to some of the requests each as answers to all; `rows` says to which."""
-    whole = Decisions.join(list(answers))
+    filled = [answer for answer in answers if len(answer)] or list(answers)[:1]
+    whole = Decisions.join(filled)
     return whole.take(np.argsort(np.concatenate(rows), kind="stable"))
 
 

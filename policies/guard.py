@@ -106,7 +106,8 @@ class GuardPolicy(Composed):
         if feedback.harm is None:
             problem = f"the guard {self._given.name!r} has a budget of harm, and this world has none."
             raise UserError(problem, "Leave out harm_budget.")
-        harm = np.nan_to_num(feedback.harm.astype(np.float64))
+        mine = self.acted("policy", feedback)
+        harm = np.where(mine, np.nan_to_num(feedback.harm.astype(np.float64)), 0.0)
         self._harm += np.bincount(self.society(feedback.replica), weights=harm, minlength=len(self.replicas))
 
     def state(self) -> dict[str, Array]:

@@ -122,6 +122,13 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("split-v1", "rehearse.policies.split:Split", "a challenger for a share of the people"),
         Entry("rollback-v1", "rehearse.policies.rollback:Rollback", "back to the previous version in time"),
         Entry("guard-v1", "rehearse.policies.guard:Guard", "a model within a rule: veto, replace or stop"),
+        Entry("fallback-v1", "rehearse.policies.fallback:Fallback", "another model where the first fails"),
+        Entry(
+            "circuit-breaker-v1",
+            "rehearse.policies.breaker:CircuitBreaker",
+            "a model that fails too often is left alone for a while",
+        ),
+        Entry("cache-v1", "rehearse.policies.cache:Cache", "answers that are given again for some ticks"),
         Entry("shadow-v1", "rehearse.policies.shadow:Shadow", "a candidate asked too and never shown"),
         Entry("q-learning-v1", "rehearse.policies.qlearning:QLearning", "learns a price tick by tick"),
     ),

@@ -38,6 +38,7 @@ FAULTS = {
     "unknown_action": "the model named something that does not exist",
     "too_slow": "the model's answer came after the deadline",
     "injected": "the call was made to fail by the scenario",
+    "refused": "the model was not asked: an open circuit, a limit or a full queue",
 }
 
 COMINGS = {

@@ -77,3 +77,5 @@ class Fault(Code):
     """The simulated latency passed the deadline."""
     INJECTED = 6
     """The scenario made the call fail."""
+    REFUSED = 7
+    """The model was not asked, to spare it: an open circuit, a limit of its rate, a full queue."""

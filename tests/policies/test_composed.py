@@ -16,7 +16,7 @@ from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.rebuilding import Leg
 from rehearse.experiments.running import only_python, resume, with_policy
 from rehearse.experiments.shards import Spread, assembled
-from rehearse.policies import Shadow, Split, load
+from rehearse.policies import Cache, CircuitBreaker, Fallback, Guard, Rollback, Shadow, Split, load
 from rehearse.testing import made_requests
 
 STAGE = Stage(
@@ -25,9 +25,14 @@ STAGE = Stage(
     groups=("low", "high"),
     replicas=np.arange(2, dtype=np.int32),
 )
+SAFE = Fallback(
+    CircuitBreaker(Cache(Rollback("epsilon-v1", "popular-v1", at_least=0.5, turns=5, ticks=1), digits=-1)),
+    "popular-v1",
+    after_ms=100,
+)
 NESTED = Split(
-    Shadow("epsilon-v1?epsilon=0.3", Split("popular-v1", "random-v1", share=0.4)),
-    Split("popular-v1", "epsilon-v1", share=0.5),
+    Shadow(Guard("epsilon-v1?epsilon=0.3", items=("car",), at_most=1), Split("popular-v1", SAFE, share=0.4)),
+    Split("popular-v1", SAFE, share=0.5),
     ramp=({"tick": 1, "share": 0.3}, {"tick": 3, "share": 0.6}),
 )
 """Splits within a split and within a shadow, with models that learn in every place."""
@@ -137,6 +142,8 @@ def test_nothing_but_the_seed_leaves_a_trace(travel):
     scenario = late(travel)
     digest, turns = lived(scenario, NESTED)
     assert {"model", "arm", "agrees", "candidate_model", "challenger_arm"} <= set(turns)
+    assert {0, 1} <= set(turns["cached"])
+    assert {0, 1} <= set(turns["candidate_rolled_back"])
     assert lived(scenario, NESTED, block=7, tile=5)[0] == digest
     assert lived(scenario, NESTED, spread=Spread(2))[0] == digest
 
@@ -167,7 +174,9 @@ def test_a_record_tells_who_acted_and_can_be_replayed(travel, tmp_path):
     """Python's form is written into the scenario, codes are words, and disagreement is a metric."""
     finished = rehearse.run(travel, policy=NESTED, out=tmp_path / "run")
     who = finished.turns.query("SELECT DISTINCT model FROM turns ORDER BY model")["model"].tolist()
-    assert who == ["challenger.challenger", "challenger.champion", "champion.live"]
+    assert "challenger.challenger.first.policy.policy.current" in who
+    assert "champion.live.policy" in who
+    assert all(not name.startswith("champion.candidate") for name in who)
     assert rehearse.replay(finished.folder).same
     assert finished.turns.scenario.policy.settings["ramp"][1] == {"tick": 3, "share": 0.6}
     assert resume(finished.folder).digest == finished.digest
