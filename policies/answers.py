@@ -215,6 +215,7 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
     places = _places(raw, requests.items)
     columns["fault"] = np.array(columns["fault"], dtype=np.int8)
     made = Decisions.of(np.maximum(places, NOTHING), **columns | {"guard": None, "measured": None})
+    made = replace(made, fault=made.fault.copy())  # the judge writes into it
     judge = Judge(made.fault, complaints)
     judge.slates(places, raw, requests)
     judge.number("score", made.score, ~np.isinf(made.score))

@@ -67,7 +67,7 @@ def test_the_second_answers_where_the_first_fails_or_is_slow():
     assert not answer.fault.any()
     assert np.array_equal(answer.detail["fell_back"] == 1, over)
     assert np.array_equal(answer.detail["model"] == 1, over)
-    assert np.array_equal(answer.detail["first_fault"] != Fault.NONE, failed)
+    assert np.array_equal(answer.detail["first_fault"] == Fault.UNKNOWN_ACTION, failed)
     assert np.array_equal(answer.latency, np.where(slow & ~failed, 20, np.where(failed & slow, 20, 10)))
 
 
