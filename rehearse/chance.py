@@ -29,7 +29,6 @@ Words = NDArray[np.uint32]
 MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 STEP_0, STEP_1 = np.uint64(KEY_STEPS[0]), np.uint64(KEY_STEPS[1])
-TWO, FOUR, SIX, EIGHT = (np.uint64(rounds) for rounds in (2, 4, 6, 8))
 ROUNDS = 10
 LOW = np.uint64(0xFFFFFFFF)
 THIRTY_TWO = np.uint64(32)
@@ -69,22 +68,18 @@ Four = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
 
 
 @inlined
-def _two_rounds(c: Four, k0: np.uint64, k1: np.uint64) -> Four:
+def _round(c: Four, k0: np.uint64, k1: np.uint64) -> Four:
     p0, p1 = MULTIPLIERS[0] * c[0], MULTIPLIERS[1] * c[2]
-    c0, c1, c2, c3 = (p1 >> THIRTY_TWO) ^ c[1] ^ k0, p1 & LOW, (p0 >> THIRTY_TWO) ^ c[3] ^ k1, p0 & LOW
-    k0, k1 = (k0 + STEP_0) & LOW, (k1 + STEP_1) & LOW
-    p0, p1 = MULTIPLIERS[0] * c0, MULTIPLIERS[1] * c2
-    return (p1 >> THIRTY_TWO) ^ c1 ^ k0, p1 & LOW, (p0 >> THIRTY_TWO) ^ c3 ^ k1, p0 & LOW
+    return (p1 >> THIRTY_TWO) ^ c[1] ^ k0, p1 & LOW, (p0 >> THIRTY_TWO) ^ c[3] ^ k1, p0 & LOW
 
 
 @inlined
 def philox_block(c: Four, k0: np.uint64, k1: np.uint64) -> Four:
-    """Return the four output words of one counter, for compiled loops; written out, it goes eight wide."""
-    c = _two_rounds(c, k0, k1)
-    c = _two_rounds(c, (k0 + TWO * STEP_0) & LOW, (k1 + TWO * STEP_1) & LOW)
-    c = _two_rounds(c, (k0 + FOUR * STEP_0) & LOW, (k1 + FOUR * STEP_1) & LOW)
-    c = _two_rounds(c, (k0 + SIX * STEP_0) & LOW, (k1 + SIX * STEP_1) & LOW)
-    return _two_rounds(c, (k0 + EIGHT * STEP_0) & LOW, (k1 + EIGHT * STEP_1) & LOW)
+    """Return the four output words of one counter, for compiled loops over few."""
+    for _ in range(ROUNDS):
+        c = _round(c, k0, k1)
+        k0, k1 = (k0 + STEP_0) & LOW, (k1 + STEP_1) & LOW
+    return c
 
 
 def _plainly(
@@ -104,18 +99,18 @@ def draw(
     ids: Array, replica: Array, tick: int, place: int, k0: int, k1: int, words: NDArray[np.uint32]
 ) -> None:
     """Fill words (blocks, 4, n) with the draws of these people at a place `turn << 16`."""
-    first, second, when = np.uint64(k0), np.uint64(k1), np.uint64(tick)
+    rounds, when = np.arange(ROUNDS).astype(np.uint64), np.uint64(tick)
+    first, second = (np.uint64(k0) + rounds * STEP_0) & LOW, (np.uint64(k1) + rounds * STEP_1) & LOW
     for block in range(len(words)):
         where = np.uint64(place | block)
         zero, one, two, three = words[block, 0], words[block, 1], words[block, 2], words[block, 3]
-        for i in range(len(ids)):  # nothing here depends on another i: compiled, it goes eight at a time
+        # Nothing here depends on another i: with the keys worked out before, eight go at a time.
+        for i in range(len(ids)):
             user = np.uint64(ids[i])
-            c2 = (np.uint64(replica[i]) << SIXTEEN) | (user >> THIRTY_TWO)
-            found = philox_block((user & LOW, when, c2, where), first, second)
-            zero[i] = found[0]
-            one[i] = found[1]
-            two[i] = found[2]
-            three[i] = found[3]
+            c = (user & LOW, when, (np.uint64(replica[i]) << SIXTEEN) | (user >> THIRTY_TWO), where)
+            for number in range(ROUNDS):
+                c = _round(c, first[number], second[number])
+            zero[i], one[i], two[i], three[i] = c
 
 
 @lru_cache(maxsize=1024)
