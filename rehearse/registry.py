@@ -5,7 +5,8 @@
     package.module:thing      the same in an installed module
 
 A plug-in declares an entry point in the group `rehearse.worlds`, `rehearse.people`, `rehearse.policies`,
-`rehearse.checks` or `rehearse.rules` (social rules), named `thing-vN`, that points at a factory.
+`rehearse.checks`, `rehearse.rules` (social rules) or `rehearse.clients` (language models), named `thing-vN`,
+that points at a factory.
 Nothing is imported before it is used.
 """
 
@@ -23,7 +24,7 @@ from typing import Any, Literal
 
 from rehearse.errors import NotFoundError, UserError, did_you_mean
 
-Kind = Literal["worlds", "people", "policies", "checks", "rules"]
+Kind = Literal["worlds", "people", "policies", "checks", "rules", "clients"]
 
 
 SINGULAR: dict[Kind, str] = {
@@ -32,6 +33,7 @@ SINGULAR: dict[Kind, str] = {
     "policies": "policy",
     "checks": "check",
     "rules": "social rule",
+    "clients": "language model",
 }
 
 
@@ -153,6 +155,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("rewiring-v1", f"{_RULES}.rewiring:Rewiring", "swap a dissimilar friend for a similar one"),
         Entry("word-of-mouth-v1", f"{_RULES}.mouth:WordOfMouth", "tell friends how the model served"),
     ),
+    "clients": (),
 }
 
 

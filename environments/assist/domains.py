@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
 
+from rehearse import registry
 from rehearse.dialogue.domain import NAME, Domain
-from rehearse.dialogue.phrases import Put, Templates
-from rehearse.errors import DataError, NotFoundError, did_you_mean
+from rehearse.dialogue.phrases import Model, Put, Templates
+from rehearse.errors import DataError, NotFoundError, UserError, did_you_mean
 from rehearse.scenario.base import Strict
 from rehearse.scenario.document import parse
 from rehearse.scenario.wrong import check
@@ -57,6 +59,18 @@ def load(name: str) -> Domain:
     if isinstance(rows, str):
         rows = tuple(csv.DictReader(_read(path.parent / rows).decode("utf-8").splitlines()))
     return made(told, rows, str(path))
+
+
+def worded(domain: Domain, client: str) -> Domain:
+    """Return a domain whose words come from a language model: FILE.py:NAME of what makes a client.
+
+    Raises NotFoundError where there is nothing of that name, UserError where it is no client.
+    """
+    made = registry.load("clients", client)()
+    if not callable(getattr(made, "complete", None)):
+        problem = f"world.settings.client: {client!r} gives a {type(made).__name__}, which has no `complete`."
+        raise UserError(problem, "Name a class or a function that gives something with complete(prompt).")
+    return replace(domain, phrases=Model(made, cast("Templates", domain.phrases)))
 
 
 def made(told: DomainFile, rows: Sequence[Row], label: str) -> Domain:

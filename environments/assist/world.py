@@ -78,6 +78,9 @@ class Settings(Strict):
 
     domain: str = "lodging"
     """A domain that ships, or a YAML file of one's own; data given for the run (CamRest676) replaces it."""
+    client: str = ""
+    """A language model that renders acts and reads text instead of the templates: FILE.py:NAME of what gives
+    something with `complete(prompt)`. None by itself."""
     noise: Noise = Noise()
     reward: Reward = Reward()
     missed: NotNegative = 10.0
@@ -90,10 +93,11 @@ def build(
     """Return the world; settings that make no sense are a ScenarioError that names their path."""
     del chance
     checked = check(Settings, dict(settings), under="world.settings")
-    if data is None:
-        return Assist(checked, domains.load(checked.domain), None, drift)
-    corpus = camrest.read(data)
-    return Assist(checked, corpus.domain, corpus.goals, drift)
+    corpus = camrest.read(data) if data is not None else None
+    domain = corpus.domain if corpus is not None else domains.load(checked.domain)
+    if checked.client:
+        domain = domains.worded(domain, checked.client)
+    return Assist(checked, domain, corpus.goals if corpus is not None else None, drift)
 
 
 class Assist:

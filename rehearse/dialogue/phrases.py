@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from rehearse.dialogue.acts import Act, DialogueAct
-from rehearse.errors import ScenarioError, did_you_mean
+from rehearse.errors import ScenarioError, UserError, did_you_mean
 
 Put = str | Mapping[str, str]
 OTHERS, WHATEVER = "_", "dontcare"
@@ -122,17 +122,20 @@ class Templates:
 
 @dataclass(frozen=True)
 class Model:
-    """A language model that puts acts into words and reads them; the templates tell it what is meant."""
+    """A language model that puts acts into words and reads them; the templates tell it what is meant.
+
+    The same is asked of it once, so that a model under test and the record are told the same words.
+    """
 
     client: Client
     templates: Templates
+    told: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What it answered, by prompt."""
 
     def text(self, acts: Sequence[DialogueAct], by: str) -> str:
         """Return acts in the words of the model."""
         plain = self.templates.text(acts, by)
-        return self.client.complete(
-            f"Say this as the {by} of a telephone service, adding nothing: {plain}"
-        ).strip()
+        return self._ask(f"Say this as the {by} of a telephone service, adding nothing: {plain}").strip()
 
     def read(self, text: str, by: str) -> list[DialogueAct]:
         """Return the acts that the model finds; what it says that is no list of acts is passed over."""
@@ -142,12 +145,23 @@ class Model:
             f"Slots: {', '.join(self.templates.slots)}. What the {by} said: {text}"
         )
         try:
-            told = json.loads(self.client.complete(prompt))
+            told = json.loads(self._ask(prompt))
             return [
                 DialogueAct(str(a["intent"]), str(a.get("slot", "")), str(a.get("value", ""))) for a in told
             ]
         except (ValueError, TypeError, KeyError, AttributeError):
             return []
+
+    def _ask(self, prompt: str) -> str:
+        """Return what the model says; UserError where it fails."""
+        if prompt not in self.told:
+            try:
+                answer = str(self.client.complete(prompt))
+            except Exception as error:
+                problem = f"the language model failed: {type(error).__name__}: {error}."
+                raise UserError(problem, "Mend world.settings.client, or leave it out.") from error
+            self.told.setdefault(prompt, answer)
+        return self.told[prompt]
 
 
 def _sentence(words: str) -> str:

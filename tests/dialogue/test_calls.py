@@ -9,7 +9,7 @@ import pytest
 
 import rehearse
 from rehearse.dialogue.acts import Act
-from rehearse.errors import PolicyLoadError, ScenarioError
+from rehearse.errors import PolicyLoadError, ScenarioError, UserError
 from rehearse.experiments import running
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.replaying import replay
@@ -264,3 +264,29 @@ def test_callers_and_assistants_refuse_other_worlds():
         assemble(rehearse.load("assist", settings={"people.settings.behaviour.inform_combinatio": 0.5}))
     with pytest.raises(ScenarioError, match="noise"):
         assemble(rehearse.load("assist", settings={"drift": [{"tick": 1, "what": "noise.valu", "add": 0.1}]}))
+
+
+CLIENT = '''
+class Shouts:
+    """A language model that shouts."""
+
+    def complete(self, prompt):
+        return prompt.partition("nothing: ")[2].upper()
+'''
+
+
+def test_a_language_model_puts_calls_into_words_where_one_is_named(tmp_path):
+    """Its words stand in the record and nothing else changes; what is no client is refused."""
+    client = tmp_path / "client.py"
+    client.write_text(CLIENT)
+    size = {"users": 3, "ticks": 1, "replicas": 1}
+    spoken = {"world.settings.client": f"{client}:Shouts"}
+    plain, loud = (
+        rehearse.run("assist", settings=given, out=tmp_path / str(len(given)), **size)
+        for given in ({}, spoken)
+    )
+    said = [run.turns.query('SELECT said, reply FROM words ORDER BY "user", turn') for run in (plain, loud)]
+    for name in ("said", "reply"):
+        assert [words.upper() for words in said[0][name]] == said[1][name].tolist()
+    with pytest.raises(UserError, match="no `complete`"):
+        assemble(rehearse.load("assist", settings={"world.settings.client": "builtins:dict"}))
