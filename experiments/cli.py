@@ -32,7 +32,7 @@ _Usage = typer.BadParameter.__mro__[1]
 
 COMMANDS = (
     ("list", browse.list_all, "What there is: scenarios, worlds, policies."),
-    ("show", browse.show, "Show a scenario."),
+    ("show", browse.show, "Show a scenario, a world or a policy."),
     ("schema", browse.schema, "Print the JSON Schema of scenario files."),
     ("new", create.new, "Begin a scenario, world or policy."),
     ("check", runs.check, "Check a scenario, and say how much memory it will take."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from rehearse.experiments.rebuilding import Leg, domain_of, last_policy, legs_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
-from rehearse.log import get_log, log_to
+from rehearse.log import events, get_log, log_to
 from rehearse.policies.composed import Composition
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
@@ -69,9 +68,7 @@ class Finished:
     @property
     def problems(self) -> list[str]:
         """Return what was wrong with the model's answers, a sentence each, as the log of the run has it."""
-        with (self.folder / LOG).open(encoding="utf-8") as file:
-            said = [json.loads(line) for line in file if '"policy_error"' in line]
-        return [event["problem"] for event in said if event.get("event") == "policy_error"]
+        return list(dict.fromkeys(e["problem"] for e in events(self.folder / LOG, "policy_error")))
 
 
 @dataclass(slots=True)

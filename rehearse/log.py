@@ -10,6 +10,7 @@ made for structlog itself are neither used nor changed.
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,15 @@ def get_log(name: str) -> FilteringBoundLogger:
     )
     log: FilteringBoundLogger = lazy.bind(log=name)
     return log
+
+
+def events(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    """Go over the events of a name in a log; nothing of lines torn when a run was killed, or of no log."""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if event["event"] == name:
+                yield event
 
 
 @contextlib.contextmanager

@@ -46,7 +46,10 @@ def list_all(
 
 def show(
     scenario: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="A name of the catalogue, or a YAML file.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="A scenario: a name of the catalogue, or a YAML file. Or a part: lending-v1."
+        ),
     ],
     *,
     resolved: Annotated[
@@ -55,10 +58,16 @@ def show(
     as_json: AsJson = False,
     sets: Sets = None,
 ) -> None:
-    """Show a scenario: who, where, which model, judged how, and what it takes for granted."""
+    """Show a scenario (who, where, which model, judged how), or a world or policy with its settings."""
+    from rehearse.experiments.commands import parts
     from rehearse.scenario.load import load, to_yaml
     from rehearse.scenario.resolved import data_of
 
+    named = parts.parts_named(scenario, tuple(HEADINGS))
+    for entry in named:
+        typer.echo("\n".join(parts.told(entry)) + "\n")
+    if named:
+        return
     found = load(scenario, sets=sets or ())
     if as_json:
         print_json(data_of(found))

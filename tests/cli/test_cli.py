@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -301,6 +302,14 @@ def test_what_there_is_can_be_listed(cli):
     for name in ("travel@1", "feed@1", "recommend-v1", "greedy-v1"):
         assert name in found.out
     assert {s["name"] for s in json.loads(cli("list", "--json").out)["scenarios"]} >= {"travel", "feed"}
+
+
+def test_a_part_is_shown_with_its_settings(cli):
+    """A world or a policy tells its equations, and what can be set, by path, with what holds if it is not."""
+    world, policy = cli("show", "lending-v1").out, cli("show", "group-epsilon-v1").out
+    assert "p' = σ(ln(p / (1 − p)) − burden · A · r)" in world
+    assert re.search(r"^  bank\.term +Ticks after which a loan comes back", world, re.MULTILINE)
+    assert re.search(r"^  epsilon +.*\[0\.1\]", policy, re.MULTILINE)
 
 
 def test_a_scenario_is_shown(cli):
