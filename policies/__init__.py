@@ -9,18 +9,23 @@ from __future__ import annotations
 from rehearse.policies.breaker import CircuitBreaker
 from rehearse.policies.cache import Cache
 from rehearse.policies.fallback import Fallback
+from rehearse.policies.faults import Faults
 from rehearse.policies.guard import Guard
 from rehearse.policies.loading import load
 from rehearse.policies.rollback import Rollback
 from rehearse.policies.shadow import Shadow
 from rehearse.policies.split import Split
 from rehearse.policies.stack import stack
+from rehearse.policies.workers import Load, RateLimit
 
 __all__ = [
     "Cache",
     "CircuitBreaker",
     "Fallback",
+    "Faults",
     "Guard",
+    "Load",
+    "RateLimit",
     "Rollback",
     "Shadow",
     "Split",

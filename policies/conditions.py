@@ -1,4 +1,4 @@
-"""What the scenario does to answers on their way: waiting, deadlines, faults, guards, what-ifs.
+"""What the scenario does to answers on their way: waiting, deadlines, guards, what-ifs.
 
 Each is a policy round another one, and only changes what it is there for. Draws are addressed by
 person and moment, so that no condition depends on who else is asked, or in what order.
@@ -12,11 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from rehearse.contract import NOTHING, Codes, Decisions, Fault, Flags, Ints, Requests, Stage
+from rehearse.contract import NOTHING, Decisions, Fault, Flags, Ints, Requests, Stage
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import exp, normal_from_uniform
-from rehearse.policies.judge import emptied
-from rehearse.scenario.model import FaultSpec, GuardSpec, Latency
+from rehearse.policies.judge import failed
+from rehearse.scenario.model import GuardSpec, Latency
 
 Key = tuple[int, int, int, int]
 """Replica, user, tick, turn."""
@@ -65,36 +65,7 @@ class Deadline:
         if not late.any():
             return decisions
         latency = np.minimum(decisions.latency, self._deadline)
-        return _failed(replace(decisions, latency=latency), late, Fault.TOO_SLOW)
-
-
-class Faulty:
-    """Makes calls fail on purpose, at the rates, times and for the groups that the scenario says.
-
-    Whatever its kind, such a failure is recorded as injected, so that it is never held against the
-    model. A call that times out takes until the deadline; an answer of NaN, or of an item that does
-    not exist, comes when the model's own would have come, and is of no use.
-    """
-
-    def __init__(self, inner: Decider, faults: Sequence[FaultSpec], stage: Stage, deadline_ms: float) -> None:
-        self._inner = inner
-        groups = [_group(fault.group, stage, f"faults.{i}.group") for i, fault in enumerate(faults)]
-        self._faults = [(f"fault/{i}", *pair) for i, pair in enumerate(zip(faults, groups, strict=True))]
-        self._deadline = np.float32(deadline_ms)
-
-    def decide(self, requests: Requests) -> Decisions:
-        """Answer, unless the call is made to fail."""
-        decisions = self._inner.decide(requests)
-        for purpose, fault, group in self._faults:
-            if not fault.holds(requests.tick) or not len(requests):
-                continue
-            hit = requests.uniform(purpose)[:, 0] < fault.rate
-            hit &= _concerns(requests, group) & (decisions.fault == Fault.NONE)
-            if fault.kind == "timeout":
-                latency = np.where(hit, self._deadline, decisions.latency)
-                decisions = replace(decisions, latency=latency)
-            decisions = _failed(decisions, hit, Fault.INJECTED)
-        return decisions
+        return failed(replace(decisions, latency=latency), late, Fault.TOO_SLOW)
 
 
 class Guarded:
@@ -122,12 +93,12 @@ class _Guard:
         self._number = np.int8(code)
         forbidden = [_item(name, stage, f"{path}.forbid") for name in spec.forbid]
         self._forbidden = np.array(forbidden, dtype=np.int32)
-        self._group = _group(spec.group, stage, f"{path}.group")
+        self._group = group_number(spec.group, stage, f"{path}.group")
         self._instead = None if spec.replace is None else _item(spec.replace, stage, f"{path}.replace")
 
     def keep(self, requests: Requests, decisions: Decisions) -> Decisions:
         """Return the decisions with what is forbidden taken out."""
-        broken = np.isin(decisions.slate, self._forbidden) & _concerns(requests, self._group)[:, None]
+        broken = np.isin(decisions.slate, self._forbidden) & concerns(requests, self._group)[:, None]
         return without(requests, decisions, broken, self._number, self._instead)
 
 
@@ -199,17 +170,13 @@ def _mended(requests: Requests, slate: Ints, broken: Flags, instead: int | None)
     return np.take_along_axis(mended, order, axis=1)
 
 
-def _failed(decisions: Decisions, rows: Flags, fault: Fault) -> Decisions:
-    """Return the decisions with a fault where there was none yet."""
-    codes: Codes = np.where(rows & (decisions.fault == Fault.NONE), np.int8(fault), decisions.fault)
-    return emptied(replace(decisions, fault=codes))
-
-
-def _concerns(requests: Requests, group: int | None) -> Flags:
+def concerns(requests: Requests, group: int | None) -> Flags:
+    """Tell whose requests a rule for a group concerns; None: everybody's."""
     return np.ones(len(requests), dtype=bool) if group is None else np.asarray(requests.group == group)
 
 
-def _group(name: str | None, stage: Stage, path: str) -> int | None:
+def group_number(name: str | None, stage: Stage, path: str) -> int | None:
+    """Return the code of a group (None: none); raise ScenarioError where there is no such group."""
     if name is None:
         return None
     if name not in stage.groups:

@@ -88,6 +88,12 @@ def in_order(slate: Ints, items: int) -> bool:
     return True
 
 
+def failed(decisions: Decisions, rows: Flags, fault: Fault) -> Decisions:
+    """Return the decisions with a fault where there was none yet."""
+    codes: Codes = np.where(rows & (decisions.fault == Fault.NONE), np.int8(fault), decisions.fault)
+    return emptied(replace(decisions, fault=codes))
+
+
 def emptied(decisions: Decisions) -> Decisions:
     """Return the decisions with nothing in the slates of rows that have a fault."""
     broken = decisions.fault != Fault.NONE

@@ -9,7 +9,8 @@ from rehearse.columns import Array
 from rehearse.contract import Decisions, Feedback, Policy, Publishes, Requests, Stage
 from rehearse.policies.asked import Asked
 from rehearse.policies.composed import Composed
-from rehearse.policies.conditions import Deadline, Decider, Faulty, Guarded, Key, Override, Slow
+from rehearse.policies.conditions import Deadline, Decider, Guarded, Key, Override, Slow
+from rehearse.policies.faults import LATER, Faulty
 from rehearse.policies.late import KEPT, Post
 from rehearse.scenario.model import Scenario
 
@@ -103,6 +104,8 @@ def stack(
     top = Deadline(top, scenario.time.deadline_ms)
     if scenario.faults:
         top = Faulty(top, scenario.faults, stage, scenario.time.deadline_ms)
+    if any(fault.kind in LATER for fault in scenario.faults):
+        top = Deadline(top, scenario.time.deadline_ms)
     if scenario.guards:
         top = Guarded(top, scenario.guards, stage, first=len(own))
     if override:

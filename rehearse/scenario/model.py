@@ -95,13 +95,39 @@ class Latency(Timed):
     """Standard deviation of the logarithm."""
 
 
-class FaultSpec(Timed):
-    """Calls that fail on purpose."""
+FaultKind = Literal[
+    "error",
+    "timeout",
+    "reset_peer",
+    "slow_close",
+    "jitter",
+    "nan",
+    "wrong_action",
+    "wrong_schema",
+    "partial_batch",
+    "restart",
+    "stale_features",
+    "poisoned",
+]
 
-    kind: Literal["error", "timeout", "nan", "wrong_action"] = "error"
+
+class FaultSpec(Timed):
+    """Calls that go wrong on purpose."""
+
+    kind: FaultKind = "error"
+    """`error`, `nan`, `wrong_action`, `wrong_schema`: no answer that can be used. `timeout`: none until the
+    deadline. `reset_peer`: the connection breaks on the way. `slow_close`: the answer takes `ms` longer;
+    `jitter`: anything up to `ms`. `partial_batch`: at a moment a `share` of a society's people get none.
+    `restart`: in a tick a society's sessions begin without an answer. `stale_features`: the model sees what
+    it saw of the person in an earlier tick. `poisoned`: an item at random stands first."""
     rate: Share = 0.01
+    """The chance of a call; of a moment (`partial_batch`) or a tick (`restart`) in a society."""
     group: str | None = None
     """Only for people of this group."""
+    ms: NotNegative = 1000.0
+    """Simulated milliseconds of `slow_close` and `jitter`."""
+    share: Share = 0.5
+    """The part of a batch that is lost (`partial_batch`)."""
 
 
 class GuardSpec(Strict):

@@ -16,7 +16,20 @@ from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.rebuilding import Leg
 from rehearse.experiments.running import only_python, resume, with_policy
 from rehearse.experiments.shards import Spread, assembled
-from rehearse.policies import Cache, CircuitBreaker, Fallback, Guard, Rollback, Shadow, Split, load
+from rehearse.policies import (
+    Cache,
+    CircuitBreaker,
+    Fallback,
+    Faults,
+    Guard,
+    Load,
+    RateLimit,
+    Rollback,
+    Shadow,
+    Split,
+    load,
+)
+from rehearse.policies.faults import KINDS
 from rehearse.testing import made_requests
 
 STAGE = Stage(
@@ -25,17 +38,22 @@ STAGE = Stage(
     groups=("low", "high"),
     replicas=np.arange(2, dtype=np.int32),
 )
+FRAIL = RateLimit(
+    Load(Faults("popular-v1", faults=[{"kind": kind, "rate": 0.1} for kind in KINDS]), background=10),
+    person=3,
+    society=40,
+)
 SAFE = Fallback(
-    CircuitBreaker(Cache(Rollback("epsilon-v1", "popular-v1", at_least=0.5, turns=5, ticks=1), digits=-1)),
+    CircuitBreaker(Cache(Rollback("epsilon-v1", FRAIL, at_least=0.5, turns=5, ticks=1), digits=-1)),
     "popular-v1",
     after_ms=100,
 )
 NESTED = Split(
     Shadow(Guard("epsilon-v1?epsilon=0.3", items=("car",), at_most=1), Split("popular-v1", SAFE, share=0.4)),
-    Split("popular-v1", SAFE, share=0.5),
+    Split(FRAIL, SAFE, share=0.5),
     ramp=({"tick": 1, "share": 0.3}, {"tick": 3, "share": 0.6}),
 )
-"""Splits within a split and within a shadow, with models that learn in every place."""
+"""All kinds within one another, with models that learn and that fail."""
 
 
 class Taught:

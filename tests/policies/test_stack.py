@@ -87,7 +87,7 @@ def test_an_answer_after_the_deadline_is_lost():
     assert (answer.slate[~late] == [1, 2]).all()
 
 
-@pytest.mark.parametrize("kind", ["error", "timeout", "nan", "wrong_action"])
+@pytest.mark.parametrize("kind", ["error", "timeout", "nan", "wrong_action", "wrong_schema", "reset_peer"])
 def test_faults_hit_at_their_rate(kind):
     """Each kind is recorded as injected, never as the model's; a timeout takes until the deadline."""
     _, answer = answered(faults=(FaultSpec(kind=kind, rate=0.25),), time=Time(deadline_ms=800))
