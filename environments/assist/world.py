@@ -28,10 +28,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
@@ -52,17 +53,26 @@ from rehearse.scenario.wrong import check
 Flags = NDArray[np.bool_]
 UNHEARD = -1
 KINDS = ("drop", "intent", "slot", "value")
+ROUNDING = 1e-9
 NOISE = "noise."
 """How the path of a drift begins that moves one of these chances."""
 
 
 class Noise(Strict):
-    """The chances that an act of a person is lost, or taken for another act, slot or value."""
+    """The chances that an act of a person is lost, or taken for another act, slot or value: one at most."""
 
     drop: Share = 0.0
     intent: Share = 0.0
     slot: Share = 0.0
     value: Share = 0.0
+
+    @model_validator(mode="after")
+    def _one_at_most(self) -> Self:
+        whole = self.drop + self.intent + self.slot + self.value
+        if whole > 1.0 + ROUNDING:
+            problem = f"noise: an act is hit by one cause at most, and the chances add up to {whole:g}"
+            raise ValueError(problem)
+        return self
 
 
 class Reward(Strict):

@@ -234,6 +234,8 @@ def test_callers_refuse_friends_and_settings_that_make_no_sense():
         table(10, **{"people.settings.goals": {"matches": [3, 1]}})
     with pytest.raises(ScenarioError, match="no constraints"):
         table(10, **{"people.settings.goals": {"matches": [60, 60]}})
+    with pytest.raises(ScenarioError, match=r"add up to 1\.2"):
+        table(10, **{"world.settings.noise": {"slot": 0.6, "value": 0.6}})
 
 
 def test_several_blocks_may_take_turns():
