@@ -173,13 +173,12 @@ class Listener:
         mind.agenda.push(tells, slot[tells])
 
     def _want_other(self, rows: NDArray[np.int64], slot: NDArray[np.int64]) -> None:
-        """Want anything of a slot, or another value that some entity has."""
-        mind, table = self.mind, self.domain.table
+        """Want anything of a slot, or another value of it, each as likely; or anything if there is none."""
+        want = self.mind.want
         drops = self.u[rows, RELAX] < _of(self.likely("constraint_relax"), rows)
-        entity = (self.u[rows, VALUE] * len(table)).astype(np.int64)
-        other = table[entity, slot]
-        same = other == mind.want[rows, slot]
-        mind.want[rows, slot] = np.where(drops | same, -1, other)
+        known = np.array([len(values) for values in self.domain.values])[slot]
+        step = 1 + (self.u[rows, VALUE] * (known - 1)).astype(np.int64)
+        want[rows, slot] = np.where(drops | (known < 2), -1, (want[rows, slot] + step) % known)
 
     def _correct(self, wrong: Flags) -> None:
         """Put right what was wrong: with a no, with the value, or with both."""
