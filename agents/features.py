@@ -36,7 +36,8 @@ def feature_names(
             raise ScenarioError(problem, "Leave it out: the model must infer it from what people do.")
         if name not in traits:
             problem = f"people.visible.{place}: there is no trait {name!r}."
-            raise ScenarioError(problem, did_you_mean(name, traits))
+            remedy = f"{did_you_mean(name, traits)} Traits are numbers: a column of words is none."
+            raise ScenarioError(problem, remedy)
     names = (*situation, *visible, *SESSION)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -366,11 +366,7 @@ def first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: P
         "run": path.name,
         "status": "running",
         "tick": 0,
-        "scenario": {
-            "name": scenario.name,
-            "version": scenario.version,
-            "digest": scenario_digest(scenario),
-        },
+        "scenario": {"name": scenario.name, "version": scenario.version, "digest": scenario_digest(scenario)},
         "seed": scenario.seed,
         "replicas": scenario.replicas,
         "users": scenario.people.count,

@@ -84,3 +84,49 @@ def test_a_rise_of_price_costs_more_buyers_than_a_fall_brings(tmp_path):
         bought = turns(scenario, tmp_path / str(price))["label"].mean()
         share = 1.0 / (1.0 + np.exp(-4.0 * (2.0 - price + felt)))
         assert bought == pytest.approx(share, abs=3.0 * (share * (1.0 - share) / 20_000) ** 0.5)
+
+
+@pytest.mark.parametrize("law", ["uniform", "exponential"])
+def test_one_price_earns_most_where_theory_says(tmp_path, law):
+    """Reservation prices uniform on 0 to 20: (20 + c) / 2 = 12; exponential of mean 5: c + 5 = 9 (c = 4).
+
+    10,000 buyers who buy whenever it is worth it, and a posted price: profits within three standard errors.
+    """
+    worth = {"uniform": {"low": 0.0, "high": 20.0}} if law == "uniform" else {"exponential": {"mean": 5.0}}
+    best = 12.0 if law == "uniform" else 9.0
+    traits = {"reservation_price": worth, "noise": 0.001}
+    crowd = {"count": 10_000, "traits": traits, "tastes": {"surplus": 1.0}}
+    prices = [best - 3.0, best, best + 3.0]
+    scenario = shop(prices=prices, price=best, people=crowd, ticks=3, cost=4.0)
+    found = turns(scenario, tmp_path / "run", policy=lambda requests: np.full(len(requests), requests.tick))
+    earned = found["reward"].reshape(3, -1)
+    share = [(20.0 - p) / 20.0 if law == "uniform" else np.exp(-p / 5.0) for p in prices]
+    for price, chance, got in zip(prices, share, earned, strict=True):
+        error = (price - 4.0) * np.sqrt(chance * (1.0 - chance) / 10_000)
+        assert abs(got.mean() - (price - 4.0) * chance) < 3.0 * error
+    assert earned.mean(axis=1).argmax() == 1
+
+
+def test_a_newsvendor_earns_what_the_level_of_stock_allows(tmp_path):
+    """100 people who each want one with chance 1/2, price 10, a unit worthless by the evening costs 6.
+
+    Profit of a day at level S: 10 · E[min(D, S)] − 6 · S with D binomial, within four standard errors; and
+    sales are never more than there is.
+    """
+    stats = pytest.importorskip("scipy.stats", reason="the binomial distribution is scipy's")
+    crowd = {
+        "count": 100,
+        "traits": {"reservation_price": 100.0, "noise": 0.001},
+        "behaviour": {"quits": False, "visit_rate": 0.5, "visit_trust": 0.0},
+    }
+    stock = {"level": 48, "every": 1, "holding": 6.0}
+    scenario = shop(prices=[5.0, 10.0], price=10.0, people=crowd, ticks=30, cost=0.0, stock=stock)
+    done = rehearse.run(scenario | {"replicas": 15}, out=tmp_path / "run")
+    days = done.turns.query(
+        "SELECT sum(reward) AS profit, sum(label) AS sold FROM turns GROUP BY replica, tick"
+    )
+    demand = np.arange(101)
+    expected = (stats.binom.pmf(demand, 100, 0.5) * (10.0 * np.minimum(demand, 48) - 6.0 * 48)).sum()
+    profit = days["profit"]
+    assert profit.mean() == pytest.approx(expected, abs=4.0 * profit.std() / np.sqrt(len(profit)))
+    assert days["sold"].max() == 48
