@@ -133,7 +133,7 @@ def not_there(criterion: Criterion, metric: Metric) -> str:
 def overall(words: list[Word]) -> str:
     """Return the sentence of the whole verdict."""
     if not words:
-        return "The scenario asks for nothing, so nothing could be decided: unsure."
+        return "The scenario states no criteria, so there was nothing to decide."
     count = {word: words.count(word) for word in ("pass", "fail", "unsure")}
     if count["pass"] == len(words):
         return "All criteria passed."
