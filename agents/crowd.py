@@ -207,9 +207,9 @@ class Crowd:
         self._circles.add(given, settings, layer, self.columns)
         self.coupled = True
 
-    def tie(self, given: Any) -> None:
+    def tie(self, given: Any, weight: str | None = None) -> None:
         """Let people know one another as in a networkx graph, the same in every replica."""
-        self.ties = self._circles.tie(given, self.columns, self.people.society)
+        self.ties = self._circles.tie(given, weight, self.columns, self.people.society)
         self.coupled = self._circles.coupled or _meet(self.people)
 
     def open(self, tick: int) -> Rows:

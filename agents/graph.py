@@ -26,7 +26,17 @@ from rehearse.errors import DataError, NotFoundError, ScenarioError
 from rehearse.exact import Floats, log
 from rehearse.scenario.society import FRIENDS, Graph, Society
 
-__all__ = ["NETWORKX_LIMIT", "Ties", "build", "build_all", "from_networkx", "nobody", "nodes_of", "repeated"]
+__all__ = [
+    "NETWORKX_LIMIT",
+    "Ties",
+    "build",
+    "build_all",
+    "from_networkx",
+    "nobody",
+    "nodes_of",
+    "own_weights",
+    "repeated",
+]
 
 Pairs = tuple[Rows, Rows]
 Weighed = tuple[Rows, Rows, Floats | None]
@@ -123,8 +133,9 @@ def from_networkx(
     `graph.nodes`, unless `nodes` gives their order. In a directed graph u listens to v where there is an
     edge from u to v (turn one where edges carry news with `graph.reverse()`). `weight` names the edge
     attribute that says how strong a tie is (1 where an edge lacks it): below 0 between foes; an edge of
-    weight 0 is no tie. Loops are dropped; of several edges between two nodes the weights are added up,
-    and without weights they count once. A node without edges is a person without friends.
+    weight 0 is no tie. Loops are dropped (see `own_weights`); of several edges between two nodes the
+    weights are added up, and without weights they count once. A node without edges is a person without
+    friends.
     """
     order = nodes_of(graph) if nodes is None else nodes
     place = {node: i for i, node in enumerate(order)}
@@ -135,6 +146,20 @@ def from_networkx(
     one, other = _pairs((place[u], place[v]) for u, v in graph.edges())
     strength = None if weight is None else _strengths(graph, weight)
     return repeated(freeze(len(order), one, other, strength, directed=graph.is_directed()), replicas)
+
+
+def own_weights(graph: Any, weight: str, nodes: Sequence[Any]) -> Floats | None:
+    """Return how strongly each node of a networkx graph is tied to itself, (n,); None where none is."""
+    place = {node: i for i, node in enumerate(nodes)}
+    loops = [(place[u], w) for u, v, w in graph.edges(data=weight, default=1.0) if u == v]
+    if not loops:
+        return None
+    if min(w for _, w in loops) < 0.0:
+        problem = f"a node is tied to itself with the weight {min(w for _, w in loops):g}."
+        raise DataError(problem, "How much people count themselves is at least 0.")
+    found = np.zeros(len(place))
+    np.add.at(found, [i for i, _ in loops], [w for _, w in loops])
+    return found
 
 
 def nodes_of(graph: Any) -> list[Any]:

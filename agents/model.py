@@ -203,18 +203,19 @@ class Rehearsal(mesa.Model):
             return np.zeros(0, dtype=np.int64)
         return ties.neighbours(row).astype(np.int64)
 
-    def tie(self, graph: Any) -> None:
+    def tie(self, graph: Any, weight: str | None = None) -> None:
         """Let people know one another: any networkx graph, its i-th node the i-th person.
 
-        People of a scenario are tied by it in every replica, in place of `people.society.graph`, for the
-        rules of the scenario and for those added later; a policy was told of ties at the start. Raises
-        ContractError where there are more nodes than people, or for people in shards.
+        `weight` names the edge attribute that says how strong a tie is. People of a scenario are tied in
+        every replica, in place of `people.society.graph`, for all its rules and those added later; a policy
+        was told of ties at the start. Raises ContractError where there are more nodes than people, or for
+        people in shards.
         """
         if isinstance(innermost(self.simulation.users), Crowd):
-            self.crowd.tie(graph)
+            self.crowd.tie(graph, weight)
             return
         cast = self._cast("ties were")
-        ties = from_networkx(graph)
+        ties = from_networkx(graph, weight=weight)
         if len(ties) > cast.columns.length:
             problem = f"the graph has {len(ties):,} nodes for {cast.columns.length:,} people."
             raise ContractError(problem, "Let the people join first.")

@@ -177,11 +177,18 @@ class Bass(Adoption):
 
     def move(self, view: View) -> Moves:
         """Return who has adopted now."""
+        return {self.column: self._with(view, view.uniform("adopt")[:, 0] < self._likely(view))}
+
+    def at_rest(self, view: View) -> bool:
+        """Tell whether nobody who has not adopted can."""
+        return not (self._likely(view)[view.own(self.column) <= 0] > 0.0).any()
+
+    def _likely(self, view: View) -> Floats:
+        """Return the chance to adopt of those shown."""
         adopters = view.heard(self.column) > 0
         if self.among == "friends":
             share = np.nan_to_num(view.ties.friendly().mean(adopters))
         else:
             size = max(len(adopters) // view.societies, 1)
             share = (per_replica(adopters, view.societies) / size).take(view.society)
-        likely = (self.p + self.q * share) * self.dt
-        return {self.column: self._with(view, view.uniform("adopt")[:, 0] < likely)}
+        return np.asarray((self.p + self.q * share) * self.dt)

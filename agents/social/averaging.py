@@ -14,14 +14,18 @@ from rehearse.scenario.base import Name, NotNegative, Share
 
 SUSCEPTIBILITY = "susceptibility"
 """The column, where people have it, that scales how far each of them moves."""
+OWN = "own_weight"
+"""The column, where people have it, that says how much each counts oneself in a mean."""
 
 
 class DeGroot(Rule):
     """Averaging (DeGroot 1974): x' = (1 − w) · x + w · (mean of friends and oneself).
 
-    In the mean a friend counts by the tie's strength and oneself by `own`. A tie below 0 is heard as the
-    opposite of what is said (Altafini 2013): x_j as 2 · mirror − x_j, with the strength |w|. Who hears
-    nobody stays. Sums are made in the column's own type, float32 or float64.
+    In the mean a friend counts by the tie's strength, and oneself by `own` and by the column `own_weight`,
+    which the loops of a weighted graph make, so that x' = W x for any matrix of trust W; by 1 where neither
+    is given. A tie below 0 is heard as the opposite of what is said (Altafini 2013): x_j as
+    2 · mirror − x_j, with the strength |w|. Who hears nobody stays. Sums are made in the column's own type,
+    float32 or float64.
     """
 
     title: ClassVar[str] = "degroot-v1"
@@ -31,8 +35,9 @@ class DeGroot(Rule):
     """What moves: a column (n,) or (n, d)."""
     weight: Share = 1.0
     """How far people move, times their susceptibility where they have one (at most 1)."""
-    own: NotNegative = 1.0
-    """How much one's own value counts in the mean, where a friend counts 1 (or the tie's strength)."""
+    own: NotNegative | None = None
+    """How much one's own value counts in the mean, where a friend counts 1 (or the tie's strength), besides
+    what people have in `own_weight`; None: 0 where they have it, else 1."""
     mirror: float | None = None
     """Where foes' values are mirrored: 0 for opinions from -1 to 1, 0.5 for those from 0 to 1."""
 
@@ -52,14 +57,14 @@ class DeGroot(Rule):
         heard = view.ties.total(view.numbers(self.column))
         if view.ties.signed:
             heard += _opposed(view.ties, self.mirror, heard, self.title)
-        if self.own:
-            heard += heard.dtype.type(self.own) * mine
-        mass, weight = view.ties.mass() + self.own, weight_of(view, self.weight)
+        own = self._own(view)
+        if np.any(own):
+            heard += _for_each(own, heard) * mine
+        mass, weight = view.ties.mass() + own, weight_of(view, self.weight)
         alone = mass == 0.0
         # (1 − w) · x + w · (sum / mass), in as few passes over the values as there can be.
         heard *= beside((weight / np.where(alone, 1.0, mass)).astype(heard.dtype), heard)
-        rest = np.asarray(1.0 - weight, dtype=heard.dtype)
-        heard += (beside(rest, heard) if rest.ndim else rest) * self.anchor(view, mine)
+        heard += _for_each(1.0 - weight, heard) * self.anchor(view, mine)
         if alone.any():
             heard[alone] = mine[alone]
         return {self.column: heard}
@@ -68,6 +73,11 @@ class DeGroot(Rule):
         """Return what people hold on to as far as they are not moved: their present values."""
         del view
         return mine
+
+    def _own(self, view: View) -> Numbers | float:
+        if not view.has(OWN):
+            return 1.0 if self.own is None else self.own
+        return view.own(OWN).astype(np.float64) + (self.own or 0.0)
 
 
 class FriedkinJohnsen(DeGroot):
@@ -112,11 +122,16 @@ def weight_of(view: View, weight: float) -> Numbers | float:
 
 def towards(base: Numbers, goal: Numbers, weight: Numbers | float) -> Numbers:
     """Return (1 − w) · base + w · goal, in the type of the goal, which is used up."""
-    share = np.asarray(weight, dtype=goal.dtype)
-    share = beside(share, goal) if share.ndim else share
+    share = _for_each(weight, goal)
     goal *= share
     goal += (goal.dtype.type(1.0) - share) * base
     return goal
+
+
+def _for_each(weight: Numbers | float, values: Numbers) -> Numbers:
+    """Return one weight, or one a person, as what values of their type can be multiplied with."""
+    share = np.asarray(weight, dtype=values.dtype)
+    return beside(share, values) if share.ndim else share
 
 
 def _opposed(ties: Ties, mirror: float | None, heard: Numbers, title: str) -> Numbers:

@@ -57,13 +57,13 @@ class Circles:
         self._rules.rules.append(rule)
         self.begin(people)
 
-    def tie(self, graph: Any, people: Columns, society: Society) -> Ties:
+    def tie(self, graph: Any, weight: str | None, people: Columns, society: Society) -> Ties:
         """Let people be tied as in a networkx graph, along which all rules then work; return the ties."""
         societies, nodes = self._rules.societies, graph.number_of_nodes()
         if nodes * societies != people.length or self._rules.among is not EVERYBODY:
             problem = f"the graph has {nodes:,} nodes for {people.length // societies:,} people of a society."
             raise ContractError(problem, "Give each person of a society a node, and no shards.")
-        ties = self._rules.layers[FRIENDS] = from_networkx(graph, societies)
+        ties = self._rules.layers[FRIENDS] = from_networkx(graph, societies, weight)
         self.change(society)
         self.begin(people)
         return ties

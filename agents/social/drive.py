@@ -68,6 +68,11 @@ class Rules:
                 work(rule, view, whole, here)
             self.among.bring(people, whole)
 
+    def at_rest(self, people: Columns, tick: int, column: str) -> bool:
+        """Tell whether no rule that moves a column will move it any more, after a tick that moved nobody."""
+        moving = [(rule, label) for rule, label in self._labelled() if column in rule.moves]
+        return all(rule.at_rest(self._view(rule, people, tick, label, None)) for rule, label in moving)
+
     def measures(self, people: Columns) -> dict[str, NDArray[np.float64]]:
         """Return what the rules measure, each of shape (societies,)."""
         found: dict[str, NDArray[np.float64]] = {}

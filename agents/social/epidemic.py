@@ -85,6 +85,12 @@ class Contagion(Rule):
             after = np.where(over, np.int8(self.stages.index(to)), after)
         return {self.column: after.astype(np.int8)}
 
+    def at_rest(self, view: View) -> bool:
+        """Tell whether no stage can end and nobody can be infected."""
+        stage = view.own(self.column)
+        ends = [stage == self.stages.index(name) for name, (_, chance) in self._ends().items() if chance]
+        return not (np.any(ends) or self._risk(view, stage == 0).any())
+
     def _ends(self) -> dict[str, tuple[str, float]]:
         """Return the stages that end: for each what follows, and the chance in a tick."""
         return {}

@@ -14,12 +14,16 @@ from rehearse.agents.social.plugin import adapt
 from rehearse.agents.social.rule import Rule
 from rehearse.errors import UserError
 from rehearse.scenario.society import RuleSpec
+from rehearse.scenario.wrong import check
 
-Given = str | Rule | type[Rule] | Callable[..., Any] | RuleSpec
+Given = str | Rule | type[Rule] | Callable[..., Any] | RuleSpec | Mapping[str, Any]
+"""A rule, or what a scenario writes of one: a name, or a mapping with `name`, `settings` and `layer`."""
 
 
 def load(given: Given, settings: Mapping[str, Any] | None = None, layer: str | None = None) -> Rule:
     """Return the rule that is given or named; UserError for what cannot be one."""
+    if isinstance(given, Mapping):
+        return load(check(RuleSpec, dict(given), under="rules"))
     if isinstance(given, RuleSpec):
         return load(given.name, given.settings, given.layer)
     thing: Any = registry.load("rules", given) if isinstance(given, str) else given

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.agents import graph as graphs
+from rehearse.agents.social.averaging import OWN
 from rehearse.agents.social.drive import Rules
 from rehearse.agents.social.loading import Given, load_all
 from rehearse.agents.social.plugin import FunctionRule
@@ -56,7 +57,8 @@ class Society:
     ) -> None:
         """Make the society as it is before the first tick.
 
-        `weight` names the edge attribute that says how strong a tie is. `record` names the columns that
+        `weight` names the edge attribute that says how strong a tie is; that of a loop says how much a
+        person counts oneself where rules take means (column `own_weight`). `record` names the columns that
         `run` keeps of every tick; None: all that the rules move, and all `values` where a function does
         not say what it moves. Raises UserError for what does not fit.
         """
@@ -70,6 +72,10 @@ class Society:
         self.people = Columns({"user": self._tile(np.arange(self.count)), "replica": self._numbers()})
         for name, value in (values or {}).items():
             self.people[name] = self._column(name, value)
+        if weight is not None and OWN not in self.people and hasattr(graph, "edges"):
+            own = graphs.own_weights(graph, weight, self.nodes)
+            if own is not None:
+                self.people[OWN] = self._tile(own)
         self._given = tuple(values or ())
         self.rules.begin(self.people)
         self._recorded = tuple(record) if record is not None else self._moved()
@@ -111,8 +117,8 @@ class Society:
     def settle(self, column: str | None = None, *, within: float = 1e-12, most: int = 100_000) -> int:
         """Let ticks pass until one moves nobody's value by as much as `within`; return how many passed.
 
-        The last of them is the one that moved nobody. `column` is what the first rule moves unless named.
-        Raises UserError after `most` ticks.
+        The last of them is the one that moved nobody, where luck alone does not explain it. `column` is
+        what the first rule moves unless named. Raises UserError after `most` ticks.
         """
         name = next(iter(self._moved()), None) if column is None else column
         if name is None or name not in self.people:
@@ -121,7 +127,8 @@ class Society:
         for passed in range(1, most + 1):
             before = self.people.numbers(name)
             self.step()
-            if np.abs(self.people.numbers(name) - before).max(initial=0.0) < within:
+            still = np.abs(self.people.numbers(name) - before).max(initial=0.0) < within
+            if still and self.rules.at_rest(self.people, self.tick, name):
                 return passed
         problem = f"{name!r} has not settled within {within:g} after {most:,} ticks."
         raise UserError(problem, "Ask for more ticks (`most`), or a wider `within`.")

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from rehearse.agents.everyone import Everyone
 from rehearse.agents.social.meetings import Meeting, Met
 from rehearse.agents.social.rule import View
 from rehearse.agents.ties import beside
@@ -43,6 +44,14 @@ class Voter(Meeting):
         """Only the one who copies is changed."""
         del view
         return False
+
+    def at_rest(self, view: View) -> bool:
+        """Tell whether nobody has a friend of whom to copy something else."""
+        x = view.heard(self.column)
+        if isinstance(view.ties, Everyone):
+            return bool((np.ptp(x.reshape(view.societies, -1), axis=1) == 0).all())
+        one, other, _ = view.ties.around()
+        return bool((self.meet(view, one, other)[self.column][0] == x.take(one, axis=0)).all())
 
     def meet(self, view: View, one: Rows, other: Rows) -> Met:
         """Return what the ones copy."""

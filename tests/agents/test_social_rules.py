@@ -83,6 +83,20 @@ def test_averaging_is_the_weighted_mean_with_foes_mirrored(edges, directed, seed
         assert after[i] == pytest.approx((1.0 - weight) * x[i] + weight * goal, abs=1e-12)
 
 
+def test_averaging_takes_any_matrix_of_trust():
+    """With loops, a step is x' = W x (DeGroot 1974), and all reach what W to a high power says."""
+    w = np.array([[0.6, 0.4, 0.0], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
+    graph, x = nx.from_numpy_array(w, create_using=nx.DiGraph), np.array([1.0, 0.5, 0.0])
+    for rule in (DeGroot(), {"name": "degroot-v1", "settings": {"own": 0.0}}):
+        society = Society(graph, {"opinion": x}, rules=[rule], weight="weight")
+        assert society.step()["opinion"] == pytest.approx(w @ x, abs=1e-15)
+    society.settle()
+    assert society["opinion"] == pytest.approx(np.linalg.matrix_power(w, 500) @ x, abs=1e-9)
+    graph.add_edge(0, 0, weight=-1.0)
+    with pytest.raises(DataError, match="itself with the weight -1"):
+        Society(graph, {"opinion": x}, rules=[DeGroot()], weight="weight")
+
+
 def test_foes_need_a_mirror():
     """A tie below 0 without `mirror` is refused, as nobody can know what its opposite is."""
     foes = nx.Graph()
@@ -576,6 +590,18 @@ def test_a_function_that_does_not_say_what_it_moves_has_a_history():
     assert society.settle(within=0.1) == 2
     with pytest.raises(UserError, match="no rule moves a column"):
         Society(nx.path_graph(3), rules=[Rewiring()]).settle()
+
+
+def test_a_tick_in_which_luck_moves_nobody_is_not_the_end():
+    """A society settles once nobody is ill, nobody differs from whom to copy, everybody is won over."""
+    for seed in range(3):
+        ill = Society(nx.path_graph(9), rules=[SIR(transmission=0.1, recovery=0.1)], seed=seed)
+        copied = Society(nx.complete_graph(9), {"opinion": np.eye(9)[0]}, rules=[Voter(picks=1)], seed=seed)
+        won = Society(nx.path_graph(3), rules=[Bass(p=0.01)], seed=seed)
+        assert min(ill.settle(), copied.settle(), won.settle()) > 0
+        assert not (ill["infection"] == 1).any()
+        assert np.ptp(copied["opinion"]) == 0.0
+        assert won["adopted"].all()
 
 
 def test_ties_of_some_rows_are_a_table_of_their_own():
