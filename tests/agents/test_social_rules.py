@@ -69,7 +69,11 @@ def views_of(seed, count=COUNT):
 
 @settings(deadline=None, max_examples=60)
 @given(
-    edges=EDGES, directed=st.booleans(), seed=st.integers(0, 99), weight=st.floats(0, 1), own=st.floats(0, 2)
+    edges=EDGES,
+    directed=st.booleans(),
+    seed=st.integers(0, 99),
+    weight=st.floats(0, 1),
+    own=st.floats(0, 2, allow_subnormal=False),
 )
 def test_averaging_is_the_weighted_mean_with_foes_mirrored(edges, directed, seed, weight, own):
     """DeGroot on any signed, weighted, directed graph is the definition written as a loop."""
