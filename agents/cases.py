@@ -26,6 +26,7 @@ from rehearse.agents import features, population
 from rehearse.agents.becoming import become
 from rehearse.agents.blocks import raw
 from rehearse.agents.persona import TRAITS
+from rehearse.agents.unfit import LIFE, SOCIETY, refuse
 from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows, everywhere
 from rehearse.contract import (
@@ -47,6 +48,7 @@ from rehearse.scenario.people import People
 
 FIXED = frozenset({"urgency", "service", "leaves_after", "harmed_after", "arrival"})
 """What a case brings with it: its clocks run from its arrival on."""
+UNFIT = (*SOCIETY, *LIFE, "laws")
 WAITS, OVER = 1, 2
 """Codes of `status`: came and was not served yet; the first of those of cases that are over."""
 
@@ -79,7 +81,7 @@ def build(
     if not isinstance(world, HasArrivals):
         problem = f"people.model is cases-v1, and no cases come to the world {world.name!r}."
         raise ScenarioError(problem, "Use the world triage-v1 (kind: queue), or another model of people.")
-    _check_fits(people)
+    refuse(people, UNFIT, "Leave it out: cases know nobody, and world.settings.arrivals says when they come.")
     drawn = population.draw(
         people,
         attributes=world.attributes,
@@ -95,20 +97,6 @@ def build(
     columns["arrival"] = np.ascontiguousarray(arrival[:, ids]).reshape(-1)
     columns["due"] = np.ascontiguousarray(due[:, ids]).reshape(-1)
     return Waiting(people, columns, world, replicas)
-
-
-def _check_fits(people: People) -> None:
-    unfit = {
-        "society.graph": people.society.graph.kind != "none" or people.society.layers,
-        "society.rules": people.society.all_rules,
-        "arrivals": people.arrivals,
-        "churn": people.churn,
-        "returns": people.returns,
-    }
-    for name, given in unfit.items():
-        if given:
-            problem = f"people.{name} is given, and people.model cases-v1 come once and know nobody."
-            raise ScenarioError(problem, "Leave it out: world.settings.arrivals says when cases come.")
 
 
 def _begun(people: People, drawn: Columns, needs: tuple[str, ...]) -> Columns:

@@ -27,6 +27,7 @@ from rehearse.agents.social.averaging import DeGroot
 from rehearse.agents.social.drive import work
 from rehearse.agents.social.rule import View
 from rehearse.agents.ties import Ties
+from rehearse.agents.unfit import LIFE, refuse
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows, everywhere
 from rehearse.contract import Codes, Decisions, Offer, Outcomes, Requests, Responses, Turn, World
@@ -34,6 +35,7 @@ from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
 from rehearse.scenario.people import People
 
+UNFIT = (*LIFE, "laws", "traits", "tastes", "segments", "groups", "visible", "source")
 SPREAD = 0.25
 """The standard deviation of tastes: 16 of them make a vector of length about 1."""
 LEAST_PATIENCE, PATIENCES = 5, 6
@@ -62,6 +64,7 @@ def build(
         problem = f"people.model workload-v1 needs items of {DIMS} dimensions and a quality, and the world "
         problem += f"{world.name!r} has the attributes {', '.join(world.attributes[:4])} …"
         raise ScenarioError(problem, "Use the world workload-v1, or people.model crowd-v1.")
+    refuse(people, UNFIT, "Leave it out, or use people.model crowd-v1.")
     ids = np.arange(people.count, dtype=np.int64) if only is None else np.asarray(only, dtype=np.int64)
     columns = _drawn(ids, chance, replicas)
     if people.society.graph.kind != "none" and only is not None:

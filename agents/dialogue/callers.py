@@ -37,6 +37,7 @@ from rehearse.agents.dialogue.mind import Mind
 from rehearse.agents.dialogue.speaking import DRAWS, plan, speak
 from rehearse.agents.dialogue.tables import Table, Tables
 from rehearse.agents.source import WORLD
+from rehearse.agents.unfit import LIFE, SOCIETY, refuse
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows, everywhere
 from rehearse.contract import (
@@ -67,6 +68,7 @@ from rehearse.exact import Floats
 from rehearse.scenario.people import People, Source
 from rehearse.scenario.wrong import check
 
+UNFIT = (*SOCIETY, *LIFE, "tastes", "laws")
 FELT = ((Act.NOOFFER, 0.455), (Act.REQUEST, 0.485), (Act.INFORM, 0.515), (Act.BOOKED, 0.5175))
 """How satisfied people were with turns in which an assistant did this, 0 to 1: (rating − 1) / 4."""
 
@@ -79,7 +81,7 @@ def build(
     if domain is None:
         problem = f"people.model callers-v1 calls an assistant, and the world {world.name!r} is no dialogue."
         raise ScenarioError(problem, "Use the world assist-v1, or people.model crowd-v1.")
-    _refuse(people)
+    refuse(people, UNFIT, "Leave it out, or use people.model crowd-v1 in a world of items.")
     settings = check(CallerSettings, people.settings, under="people.settings")
     table = world.table()
     if table is not None and people.source is None:
@@ -363,21 +365,6 @@ def _columns(drawn: Columns, domain: Domain, settings: CallerSettings) -> Column
 
 def _has(people: People, name: str) -> bool:
     return name in people.traits or any(name in segment.traits for segment in people.segments)
-
-
-def _refuse(people: People) -> None:
-    """Raise ScenarioError for what callers do not have, though a scenario may say it of people."""
-    given = {
-        "people.society": people.society.graph.kind != "none" or bool(people.society.all_rules),
-        "people.arrivals": people.arrivals is not None,
-        "people.churn": people.churn is not None,
-        "people.returns": people.returns is not None,
-        "people.tastes": bool(people.tastes),
-    }
-    for path, is_given in given.items():
-        if is_given:
-            problem = f"{path}: callers-v1 knows nothing of it."
-            raise ScenarioError(problem, "Leave it out, or use people.model crowd-v1 in a world of items.")
 
 
 def _raw(columns: Mapping[str, Array], name: str) -> NDArray[Any]:

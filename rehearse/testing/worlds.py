@@ -61,10 +61,12 @@ def _broken(world: Any, people: Columns) -> Iterator[str]:
     yield from wrong
     if wrong:
         return
-    yield from _untrue(world, world.truth(turn, people, offer), len(turn))
-    outcomes = _settled(world, turn, people, offer)
+    truth = world.truth(turn, people, offer)
+    yield from _untrue(world, truth, len(turn))
+    outcomes, item = _settled(world, turn, people, offer), _items(world, turn, offer)
     yield from _unsettled(world, outcomes, len(turn))
-    yield from _unlikely(offer, outcomes, _items(world, turn, offer))
+    yield from _unlikely(offer, outcomes, item)
+    yield from _misjudged(truth, outcomes, item)
     yield from _unheard_of(world, outcomes, people)
     yield from _unanswered(world, turn, people, offer)
     if not world.coupled:
@@ -132,7 +134,11 @@ def _untrue(world: Any, truth: Floats, n: int) -> Iterator[str]:
 
 def _unsettled(world: Any, outcomes: Outcomes, n: int) -> Iterator[str]:
     columns = _columns(outcomes)
-    misshapen = [name for name, array in columns.items() if np.shape(array) != (n,)]
+    plain = [name for name, array in columns.items() if not isinstance(array, np.ndarray)]
+    if plain:
+        yield f"shape: Outcomes.{plain[0]} is a {type(columns[plain[0]]).__name__}, not an array."
+        return
+    misshapen = [name for name, array in columns.items() if array.shape != (n,)]
     if misshapen:
         yield f"shape: Outcomes.{misshapen[0]} has shape {np.shape(columns[misshapen[0]])}, not ({n},)."
         return
@@ -165,6 +171,17 @@ def _unlikely(offer: Offer, outcomes: Outcomes, item: Ints) -> Iterator[str]:
     for name, values in outcomes.becomes.items():
         if values.dtype.kind == "f" and np.isinf(values).any():
             yield f"finite: what people's {name!r} becomes is infinite."
+
+
+def _misjudged(truth: Floats, outcomes: Outcomes, item: Ints) -> Iterator[str]:
+    """Tell of judgements that do not agree with what is true."""
+    known = np.flatnonzero(outcomes.ideal >= 0)
+    ideal = outcomes.ideal[known]
+    if (truth[known, ideal] < truth[known, item[known]] - CLOSE).any():
+        yield "truth: an ideal is worth less to the person than the answer was."
+    matters = truth[known, ideal] > truth[known].min(axis=1)
+    if (outcomes.right[known][matters & (ideal == item[known])] == 0).any():
+        yield "right: the ideal answer was judged wrong."
 
 
 def _unanswered(world: Any, turn: Turn, people: Columns, offer: Offer) -> Iterator[str]:
