@@ -136,3 +136,38 @@ def test_a_refusal_changes_when_people_ask_again(tmp_path, answer, disappointed,
     record = rehearse.run(scenario, out=tmp_path / "run").turns
     asked = record.query("SELECT sessions FROM ticks ORDER BY tick")["sessions"] / COUNT
     assert asked == pytest.approx(np.full(8, share), abs=0.02)
+
+
+@pytest.mark.parametrize(("strength", "settles"), [(1.0, True), (8.0, False)])
+def test_retraining_settles_only_where_people_answer_little(tmp_path, strength, settles):
+    """Perdomo et al. 2020: half of the people answer, x + ε · w: the steps of retraining shrink, or do not.
+
+    1,000 people with two features and logistic regression, λ = .1; each round's model is that of the same
+    loop written out with scikit-learn, to 1e-5.
+    """
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="the loop is written out with it")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 2)).round(6)
+    good = (rng.uniform(size=1000) < 1.0 / (1.0 + np.exp(0.3 - x @ [1.5, -1.0]))).astype(int)
+    table = tmp_path / "people.csv"
+    np.savetxt(table, np.column_stack([x, good]), "%.6f", ",", header="a,b,good", comments="")
+    learner = {"name": "logistic-v1", "settings": {"features": ["a", "b"], "penalty": 0.1}}
+    answering = {"features": ["a"], "to": "weights", "strength": strength, "share": 0.5}
+    source = {"table": "world", "use": "as_is"}
+    people = {"count": 1000, "traits": {}, "source": source, "visible": ["a", "b"], "strategy": answering}
+    rule = {"table": "data", "repayment": {"repaid": "good"}, "labels": "always", "change": None}
+    model = rehearse.model(applicants(0.0, learner, ticks=6, people=people, **rule), data=table)
+    found = []
+    while model.running:
+        model.step()
+        weights = model.policy.published()
+        found.append([weights["weight.a"][0], weights["weight.b"][0], weights["constant"][0]])
+    answers, told = model.people["shown_a"] != model.people["true_a"], np.zeros(2)
+    for mine in found:
+        fit = linear_model.LogisticRegression(C=0.01, tol=1e-10).fit(
+            x + np.outer(answers, [strength * told[0], 0.0]), good
+        )
+        told = fit.coef_[0]
+        assert mine == pytest.approx([*told, fit.intercept_[0]], abs=1e-5)
+    steps = np.linalg.norm(np.diff(found, axis=0), axis=1)
+    assert (steps[-1] < 0.01 * steps[0]) if settles else (steps[-1] > 0.3 * steps[0])
