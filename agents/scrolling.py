@@ -198,10 +198,10 @@ def take(
         whole = 0.0
         for place in range(places + 1):
             whole += weights[i, place]
-        target, reached, place = draws[i, 0] * whole, weights[i, 0], 0
-        while reached <= target and place < places:
-            place += 1
-            reached += weights[i, place]
+        target, reached, place = draws[i, 0] * whole, 0.0, 0
+        for passed in range(places):  # all of them: nobody can foresee which is the last
+            reached += weights[i, passed]
+            place += reached <= target
         if place < places:
             position[i], choice[i], took[i] = place, slate[i, place], utility[i, place]
         else:

@@ -72,7 +72,9 @@ class Assembly:
     def new_recorder(self) -> Recorder:
         """Return a recorder for all of these societies that has recorded nothing yet."""
         return Recorder(
-            self.stage.replicas, columns=None if self.columns is None else frozenset(self.columns)
+            self.stage.replicas,
+            columns=None if self.columns is None else frozenset(self.columns),
+            items=len(self.stage.items),
         )
 
     def write_to(self, path: Path) -> None:

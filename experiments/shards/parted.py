@@ -60,7 +60,8 @@ class PartedShard(Shard):
 
     def record(self) -> Recorder:
         """Return a recorder that makes leaves."""
-        return LeafRecorder(self.assembly.stage.replicas, columns=self.assembly.new_recorder().columns)
+        whole = self.assembly.new_recorder()
+        return LeafRecorder(whole.replicas, columns=whole.columns, items=whole.items)
 
     def proved(self, page: Page) -> Page:
         """Return a page with the leaves of its turns."""

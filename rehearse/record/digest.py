@@ -1,11 +1,12 @@
 """The digest: one number that two runs share exactly when every deterministic value is the same.
 
-A tick of a replica is cut into leaves of 4,096 consecutive user ids. A leaf is SHA-256 of its rows in
-the order (user, turn), column by column with its name and type. Each replica has a chain: link t is
-SHA-256 of link t-1 and the tick's leaves. The digest of the run is SHA-256 of the replicas' numbers
-and last links, in ascending order. Leaves can be worked out apart, in shards or threads; a chain
-needs no memory of what went before it, so an interrupted run goes on from its last link; and blocks,
-parts, tiles and shards leave no trace.
+A tick of a replica is cut into leaves of 4,096 consecutive user ids. A leaf is SHA-256 of its number
+and its rows in the order (user, turn), column by column with its name and type; users are told by
+their place in the leaf, items in the narrowest integers that hold all of the run's. Each replica has
+a chain: link t is SHA-256 of link t-1 and the tick's leaves. The digest of the run is SHA-256 of the
+replicas' numbers and last links, in ascending order. Leaves can be worked out apart, in shards or
+threads; a chain needs no memory of what went before it, so an interrupted run goes on from its last
+link; and blocks, parts, tiles and shards leave no trace.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ Links = NDArray[np.uint8]
 """One link a replica, shape (replicas, 32)."""
 LEAF = 4096
 """User ids that a leaf covers."""
+LEAF_BITS = LEAF.bit_length() - 1
+PROBES = 8
+"""Places of a leaf at which a column is looked at before the whole of it, for whether it says one thing."""
 SLATE = b"slate_"
 
 
@@ -53,14 +57,15 @@ def leaves_of(bounds: NDArray[np.int64], columns: Mapping[str, Array]) -> Leaves
     Rows are in the order (replica, user, turn). A table without a column `user` is one leaf a replica.
     """
     length = int(bounds[-1])
-    number = (
-        np.asarray(columns["user"], np.int64) // LEAF if "user" in columns else np.zeros(length, np.int64)
-    )
-    starts = np.union1d(np.flatnonzero(np.diff(number)) + 1, bounds[:-1])
+    user = np.asarray(columns["user"], np.int64) if "user" in columns else np.zeros(length, np.int64)
+    number = user >> LEAF_BITS
+    starts = np.union1d(np.flatnonzero(number[1:] != number[:-1]) + 1, bounds[:-1])
     starts = starts[starts < length].astype(np.int64)
-    told = [_told(name, columns[name], starts) for name in sorted(columns)]
-    pieces = list(enumerate(pairwise([*starts.tolist(), length])))
-    hashes = side_by_side(lambda piece: _leaf(told, *piece), pieces)
+    within = {"user": (user & (LEAF - 1)).astype(np.int16)} if "user" in columns else {}
+    proved = {**columns, **within}
+    told = [_told(name, proved[name], starts) for name in sorted(proved)]
+    pieces = list(zip(number[starts].tolist(), pairwise([*starts.tolist(), length]), strict=True))
+    hashes = side_by_side(lambda piece: _leaf(told, piece[0], *piece[1]), enumerate(pieces))
     return Leaves(
         place=np.searchsorted(bounds, starts, side="right") - 1,
         number=number[starts],
@@ -105,17 +110,18 @@ def _told(name: str, array: Array, starts: Rows) -> _Told:
     same = np.ones(len(starts), dtype=np.bool_)
     if array.strides != (0,):
         bits, stops = array.view(f"u{width}"), np.append(starts[1:], len(array))
-        same = bits[starts] == bits[stops - 1]
-        if same.any():  # whole leaves are gone through only where their ends agree
+        for part in range(1, PROBES + 1):
+            same &= bits[starts] == bits[starts + (stops - 1 - starts) * part // PROBES]
+        if same.any():  # whole leaves are gone through only where some of their places agree
             same = np.logical_and.reduceat(bits == np.repeat(bits[starts], stops - starts), starts)
     empty = same & (array[starts] == NOTHING) if head.startswith(SLATE) else np.zeros_like(same)
     flat: NDArray[np.uint8] = np.ascontiguousarray(array).view(np.uint8)
     return _Told(head, flat.data, width, same.tolist(), empty.tolist())
 
 
-def _leaf(columns: list[_Told], leaf: int, ends: tuple[int, int]) -> bytes:
+def _leaf(columns: list[_Told], leaf: int, number: int, ends: tuple[int, int]) -> bytes:
     start, stop = ends
-    told: list[bytes | memoryview] = [(stop - start).to_bytes(8, "little")]
+    told: list[bytes | memoryview] = [(stop - start).to_bytes(8, "little"), number.to_bytes(8, "little")]
     for head, flat, width, same, empty in columns:
         if empty[leaf]:
             continue  # a place that is empty throughout is there only where others have a longer slate

@@ -20,12 +20,21 @@ from rehearse.contract import NOTHING, Codes, End
 Small = NDArray[np.int16]
 KEYS = ("replica", "tick", "user", "session", "turn")
 """What names a turn; the first four are the same in all turns of a session."""
+ITEMS = ("action", "choice")
+"""Columns that name items, besides the places of the slate."""
+
+
+def names_items(name: str) -> bool:
+    """Tell whether a column names items."""
+    return name in ITEMS or name.startswith("slate_")
 
 
 @dataclass(slots=True)
 class Page:
     """The turns of one block, in the order in which they were held."""
 
+    item: np.dtype[Any] | None = None
+    """How columns that name items are laid out, narrow enough for the cache; None: as they come."""
     turns: list[dict[str, Array]] = field(default_factory=list)
     at: list[Rows] = field(default_factory=list)
     """For each turn, the positions in the block of those who had it."""
@@ -58,10 +67,11 @@ class Page:
 
     def _placed(self, name: str, places: list[Rows], length: int) -> Array:
         parts = [turn.get(name) for turn in self.turns]
+        kind = next(part.dtype for part in parts if part is not None)
+        kind = self.item if self.item is not None and names_items(name) else kind
         said = _one_value(parts)
         if said is not None:
-            return everywhere(said, length, said.dtype)
-        kind = next(part.dtype for part in parts if part is not None)
+            return everywhere(said, length, kind)
         whole = np.empty(length, dtype=kind)
         for place, part in zip(places, parts, strict=True):
             # A narrower slate in one turn (a model that failed there, say) has no further places.

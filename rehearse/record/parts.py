@@ -9,6 +9,7 @@ import numpy as np
 
 from rehearse.columns import Array, Columns
 from rehearse.contract import End, Fault, Intent
+from rehearse.record.page import names_items
 from rehearse.record.words import in_words
 from rehearse.tables import write_pages
 
@@ -36,12 +37,21 @@ def readable(pages: Sequence[Columns], words: Words) -> tuple[list[Columns], dic
     named |= {name: ("", *words.get(name, ())) for name in shifted}
     told = [
         Columns(
-            {n: page[n].astype(np.int16) + 1 if n in shifted else page[n] for n in kept if n in page},
+            {
+                n: page[n].astype(np.int16) + 1 if n in shifted else _wide(n, page[n])
+                for n in kept
+                if n in page
+            },
             length=page.length,
         )
         for page in pages
     ]
     return told, {name: vocabulary for name, vocabulary in named.items() if name in kept}
+
+
+def _wide(name: str, values: Array) -> Array:
+    """Return items as those who read files know them, whatever is narrow enough in memory."""
+    return values.astype(np.int32) if names_items(name) else values
 
 
 def _empty(name: str, values: Array) -> bool:

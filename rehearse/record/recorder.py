@@ -49,19 +49,22 @@ class Recorder:
 
     `keep(tick, turns, society)` gets the turns as columns in the order (replica, user, turn), and
     one row a replica about the society. `columns` are those recorded besides the keys; None: all.
+    Turns name items in the narrowest integers that hold so many `items`; None: as they come.
     """
 
     replicas: Ints
     keep: Callable[[int, Columns, Columns], None] | None = None
     columns: frozenset[str] | None = None
+    items: int | None = None
     links: Links = field(init=False)
     user_turns: int = 0
-    _block: Page = field(default_factory=Page)
+    _block: Page = field(init=False)
     _pages: list[Columns] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin the chains."""
         self.links = first_links(len(self.replicas))
+        self._block = self._new_page()
 
     @property
     def digest(self) -> str:
@@ -108,7 +111,10 @@ class Recorder:
     def _close_block(self) -> None:
         if self._block.turns:
             self._pages.append(self._block.laid_out())
-            self._block = Page()
+            self._block = self._new_page()
+
+    def _new_page(self) -> Page:
+        return Page(None if self.items is None else np.min_scalar_type(-max(self.items, 1)))
 
     def _bounds(self, turns: Columns) -> NDArray[np.int64]:
         """Return where each replica's turns begin, and where the last ones end."""
