@@ -92,7 +92,8 @@ class Goals(Strict):
     booking: Share = 0.0
     """The part of the people who want to book."""
     impossible: Share = 0.0
-    """The part who first want a value that nothing has, and know what they would take instead."""
+    """The part who first want a value that nothing has, and know what they would take instead; of goals that
+    come from data, the part of those to which that can happen."""
     disclosure: Share = 1.0
     """The chance that a constraint is told without being asked for."""
     change: Share = 0.0

@@ -2,12 +2,14 @@
 
 All pairs of an entity and a choice of slots are gone through once; those with 1 to 3 entities that have
 the same values are the goals. A goal is drawn among those of a drawn number of constraints, which is
-what drawing and throwing away (PyDial draws up to 2,000 times) comes to in the end.
+what drawing and throwing away (PyDial draws up to 2,000 times) comes to in the end. Who is to want something
+impossible first gets a goal in which one value can be replaced so that no entity is left.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -55,6 +57,8 @@ class GoalMaker:
                 f"people.settings.goals: no constraints in {domain.title} leave {low} to {high} entities."
             )
             raise ScenarioError(problem, "Allow more matches, or other numbers of constraints.")
+        able = {size: found[self._vain(found).any(axis=1)] for size, found in self._possible.items()}
+        self._twistable = {size: found for size, found in able.items() if len(found)} or self._possible
 
     def draw(self, turn: Turn, people: Columns) -> Drawn:
         """Return goals for these people: those of their own rows of data, or drawn ones."""
@@ -62,7 +66,9 @@ class GoalMaker:
         if f"{ASK}{self._domain.slots[-2]}" in people or f"{WANT}{self._domain.slots[0]}" in people:
             want, asks = self._recorded(people, turn.rows)
         else:
-            want, asks = self._want(u[:, 0], u[:, 1]), self._asks(u[:, 2], u[:, 8:])
+            want, asks = self._want(self._possible, u[:, 0], u[:, 1]), self._asks(u[:, 2], u[:, 8:])
+            vain = np.flatnonzero(u[:, 4] < self._goals.impossible)
+            want[vain] = self._want(self._twistable, u[vain, 0], u[vain, 1])
         books = (u[:, 3] < self._goals.booking) & (self._domain.booking > 0)
         self._details(want, books, turn.uniform("goal/booking", max(self._domain.booking, 1)))
         spare = np.full_like(want, -1)
@@ -79,14 +85,14 @@ class GoalMaker:
                 asks[:, slot] = people.numbers(f"{ASK}{_bare(name)}", rows) > 0
         return want, asks
 
-    def _want(self, size: Floats, which: Floats) -> Values:
-        kinds = list(self._possible)
+    def _want(self, among: dict[int, Values], size: Floats, which: Floats) -> Values:
+        kinds = list(among)
         weights = np.cumsum([self._goals.constraints[k] for k in kinds])
         drawn = np.searchsorted(weights, size * weights[-1], side="right")
         want = np.empty((len(size), len(self._domain.slots)), dtype=np.int16)
         for place, kind in enumerate(kinds):
             rows = np.flatnonzero(np.minimum(drawn, len(kinds) - 1) == place)
-            found = self._possible[kind]
+            found = among[kind]
             want[rows] = found[(which[rows] * len(found)).astype(np.int64)]
         return want
 
@@ -106,19 +112,31 @@ class GoalMaker:
             want[:, first + place] = np.where(books, drawn, -1)
 
     def _twist(self, want: Values, spare: Values, u: Floats) -> None:
-        """Let some first want what nothing has."""
+        """Let some first want a value that nothing has besides what else they want, each as likely."""
         rows = np.flatnonzero(u[:, 0] < self._goals.impossible)
-        if not len(rows):
-            return
-        slot = pick(want[rows, : self._domain.constraints] >= 0, u[rows, 1])
-        sizes = np.array([len(values) for values in self._domain.values])
-        other = (u[rows, 2] * sizes[np.maximum(slot, 0)]).astype(np.int16)
-        tried = want[rows].copy()
-        at = np.arange(len(rows))
-        tried[at, np.maximum(slot, 0)] = other
-        vain = (slot >= 0) & ~self._domain.fits(tried).any(axis=1)
-        spare[rows[vain], slot[vain]] = want[rows[vain], slot[vain]]
-        want[rows[vain], slot[vain]] = other[vain]
+        vain = self._vain(want[rows])
+        rows, chosen = rows[vain.any(axis=1)], pick(vain, u[rows, 1])[vain.any(axis=1)]
+        slot, value = self._pairs[chosen].T
+        spare[rows, slot] = want[rows, slot]
+        want[rows, slot] = value
+
+    def _vain(self, want: Values) -> Flags:
+        """Tell which slot with which value (`_pairs`) in place of a constraint of a goal leaves no entity."""
+        vain = np.zeros((len(want), len(self._pairs)), dtype=np.bool_)
+        for slot in range(self._domain.constraints):
+            other = want.copy()
+            other[:, slot] = -1
+            rows, entities = np.nonzero(self._domain.fits(other))
+            has = np.zeros((len(want), len(self._domain.values[slot])), dtype=np.bool_)
+            has[rows, self._domain.table[entities, slot]] = True
+            vain[:, self._pairs[:, 0] == slot] = (want[:, slot] >= 0)[:, None] & ~has
+        return vain
+
+    @cached_property
+    def _pairs(self) -> NDArray[np.int64]:
+        """The constraints with each of their values, a row each."""
+        told = enumerate(self._domain.values[: self._domain.constraints])
+        return np.array([(slot, value) for slot, values in told for value in range(len(values))])
 
 
 def pick(among: Flags, u: Floats) -> NDArray[np.int64]:

@@ -120,6 +120,7 @@ def test_goals_leave_as_many_entities_as_asked_for(low, more, seed):
     assert ((matches >= low) & (matches <= low + more)).all()
     twisted = (goal.spare >= 0).any(axis=1)
     assert not LODGING.fits(goal.want)[twisted].any()
+    assert abs(twisted.mean() - 0.5) < 5 * np.sqrt(0.25 / 80)
     details = goal.want[:, LODGING.constraints : LODGING.informable]
     assert ((details >= 0).all(axis=1) == goal.books).all()
     assert (goal.want[:, LODGING.informable :] < 0).all()
