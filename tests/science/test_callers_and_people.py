@@ -21,20 +21,20 @@ pytestmark = pytest.mark.science
 DATA = Path(__file__).parents[3] / "shared" / "data" / "camrest" / "data.zip"
 FITTED = {
     "behaviour": {
-        "inform_combination": 0.78,
-        "request_combination": 0.82,
-        "add_slot_to_request": 0.5,
-        "ask_with_constraints": 0.17,
-        "ask_name": 0.3,
-        "tell_about_change": 0.72,
-        "alternatives_after_venue": 0.0,
-        "change_after_venue": 0.03,
-        "repeat_when_asked_new": 0.04,
-        "no_after_reqmore": 0.35,
-        "bye_once_complete": 0.95,
-        "null_response": 0.08,
+        "inform_combination": 0.92,
+        "request_combination": 0.75,
+        "add_slot_to_request": 0.35,
+        "ask_with_constraints": 0.164,
+        "ask_name": 0.0,
+        "tell_about_change": 1.0,
+        "alternatives_after_venue": 0.15,
+        "change_after_venue": 0.16,
+        "repeat_when_asked_new": 0.42,
+        "no_after_reqmore": 0.0,
+        "bye_once_complete": 0.707,
+        "null_response": 0.0,
     },
-    "goals": {"impossible": 0.6, "disclosure": 0.92},
+    "goals": {"impossible": 0.0, "disclosure": 0.918},
 }
 """What `benchmarks/assist_fidelity.py` finds with every other dialogue."""
 
@@ -78,10 +78,10 @@ def of_callers(out, settings):
 
 @pytest.mark.skipif(not DATA.is_file(), reason=f"{DATA} is not here")
 @pytest.mark.parametrize(
-    ("settings", "acts", "turns"), [({}, 0.21, 0.26), (FITTED, 0.10, 0.12)], ids=["defaults", "fitted"]
+    ("settings", "acts", "turns"), [({}, 0.21, 0.26), (FITTED, 0.11, 0.09)], ids=["defaults", "fitted"]
 )
 def test_callers_speak_nearly_as_people_do(tmp_path, settings, acts, turns):
-    """Beside the half of the people that no fit has seen: .18 and .23 with defaults, .07 and .08 fitted."""
+    """Beside the half of the people that no fit has seen: .18 and .23 with defaults, .08 and .06 fitted."""
     unseen = of_people(slice(1, None, 2))
     found = of_callers(tmp_path / "run", settings)
     assert distance(found[0], unseen[0]) < acts
