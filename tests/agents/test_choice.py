@@ -68,6 +68,22 @@ def test_the_dynamic_bayesian_network_gives_published_probabilities():
     assert clicked.sum() == pytest.approx(0.9269628492, abs=1e-9)
 
 
+@given(
+    hnp.arrays(np.float64, (6, 4), elements=st.floats(-800.0, 800.0) | st.just(-np.inf)),
+    st.floats(-800.0, 800.0),
+    st.floats(0.0, 5.0),
+    st.floats(0.0, 1.0),
+)
+def test_probabilities_are_parts_of_one(u, outside, noise, attention):
+    """However far apart utilities are, what is taken, or nothing, is taken with chances that sum to one."""
+    for found in (
+        logit_probabilities(u, outside, noise),
+        cascade_probabilities(take_chances(u, outside, noise), attention),
+    ):
+        assert ((found >= -1e-12) & (found <= 1.0)).all()
+        assert found.sum(axis=1) == pytest.approx(np.ones(6), abs=1e-12)
+
+
 @given(utilities, st.floats(-5.0, 5.0), st.floats(0.1, 5.0))
 def test_the_ratio_of_two_items_does_not_depend_on_a_third(u, outside, noise):
     """The logit is independent of irrelevant alternatives."""

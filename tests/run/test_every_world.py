@@ -175,7 +175,7 @@ def test_every_life_is_the_same_however_it_is_come_by(case):
 
 
 def test_every_record_keeps_the_laws(case):
-    """Regret is never negative, turns are counted, and nobody acts after leaving."""
+    """Regret is never negative, chances are chances, turns are counted, and nobody acts after leaving."""
     scenario, _, ticks = case
     comes_and_goes = scenario.people.arrivals is not None or scenario.people.returns is not None
     before = None
@@ -185,6 +185,8 @@ def test_every_record_keeps_the_laws(case):
             first = np.append(True, np.diff(who) != 0)
             last = np.append(first[1:], True)
             assert "regret" not in turns or not (turns["regret"] < 0.0).any()
+            chances = turns["propensity"] if "propensity" in turns else np.ones(1)
+            assert (np.isnan(chances) | ((chances > 0.0) & (chances <= 1.0))).all()
             assert (turns["turn"][first] == 0).all()
             assert (np.diff(turns["turn"].astype(np.int64))[~first[1:]] == 1).all()
             assert np.array_equal(turns["end"] != End.NONE, last)
