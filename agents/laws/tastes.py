@@ -1,13 +1,13 @@
 """Tastes that change by laws of their own.
 
 reinforcement   RecSim's interest evolution (Ie and others, arXiv:1909.04847, 2019): with interests u
-between -1 and 1 and the item taken d (its topics, 0 to 1), after each item taken
-w_a = rate · (1 − |u_a|) · d_a · (d_a − u_a)
-u' = u + w with chance Σ_a d_a (u_a + 1) / 2, else u − w; held within ±1
+                between -1 and 1 and the item taken d (its topics, 0 to 1), after each item taken
+                    w_a = rate · (1 − |u_a|) · d_a · (d_a − u_a)
+                    u' = u + w with chance Σ_a d_a (u_a + 1) / 2, else u − w; held within ±1
 walk            RecoGym's users (Rohde and others, arXiv:1808.00720, 2018): ω' = ω + sd · ε with every
-turn, or only when some states of the journey are entered
-slerp           T-RECS (Lucherini and others, arXiv:2107.08959, 2021): tastes turn by a part of the angle
-to the attributes of each item taken, and keep their length; see `rotation`
+                turn, or only when some states of the journey are entered
+slerp           T-RECS (Lucherini and others, arXiv:2107.08959, 2021): tastes turn by a part of the
+                angle to the attributes of each item taken, and keep their length; see `rotation`
 """
 
 from __future__ import annotations

@@ -5,23 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rehearse.experiments.build import assemble
-from rehearse.scenario.model import Scenario
+import rehearse
 
 pytestmark = pytest.mark.science
 
 
-def shares(settings, draws, societies):
-    """Return the share of the first of two items in what was shown, in each of some societies."""
-    scenario = Scenario.model_validate(
+def urn(items, draws, societies, *, policy, **world):
+    """Return a model in which one person of each society is shown one item a tick."""
+    return rehearse.model(
         {
             "name": "urn",
             "world": {
                 "name": "recommend-v1",
-                "settings": {
-                    "items": ["a", "b"],
-                    "attributes": {"quality": {"value": 0.0}},
-                },
+                "settings": {"items": items, "attributes": {"quality": {"value": 0.0}}, **world},
             },
             "people": {
                 "count": 1,
@@ -29,7 +25,7 @@ def shares(settings, draws, societies):
                 "behaviour": {"visit_trust": 0.0, "quits": False},
                 "memory": {"on": False},
             },
-            "policy": {"name": "exposure-v1", "settings": settings},
+            "policy": {"name": "exposure-v1", "settings": policy},
             "time": {"ticks": draws, "max_turns": 1},
             "replicas": societies,
             "seed": 3,
@@ -37,11 +33,20 @@ def shares(settings, draws, societies):
             "limitations": ["It is an urn."],
         }
     )
-    simulation = assemble(scenario).simulation
+
+
+def shown_after(model, draws):
+    """Return how often each item was shown in each society, (societies, items)."""
     for _ in range(draws):
-        simulation.advance()
-    shown = simulation.state()["policy/shown"]
-    assert shown.sum(axis=1).tolist() == [draws] * societies
+        model.step()
+    shown = model.simulation.state()["policy/shown"]
+    assert (shown.sum(axis=1) == draws).all()
+    return shown
+
+
+def shares(settings, draws, societies):
+    """Return the share of the first of two items in what was shown, in each of some societies."""
+    shown = shown_after(urn(["a", "b"], draws, societies, policy=settings), draws)
     return (1.0 + shown[:, 0]) / (2.0 + draws)
 
 
@@ -68,3 +73,16 @@ def test_the_most_shown_stays_so_but_for_exploration(epsilon, share):
     """500 draws of what was shown most, explored with ε: the larger share tends to 1 − ε/2."""
     first = shares({"exponent": None, "epsilon": epsilon}, 500, 500)
     assert np.maximum(first, 1.0 - first).mean() == pytest.approx(share, abs=0.01)
+
+
+def test_the_rich_get_richer_where_new_items_come_out():
+    """One new item a tick, drawn as often as it is shown: 4 / (j (j + 1) (j + 2)) of them have j − 1 (±.012).
+
+    Krapivsky, Redner and Leyvraz (2000) for growth by one attachment a step, an exponent of 3.
+    """
+    creators = {"start": 1, "each_tick": 1}
+    growing = urn({"count": 201}, 200, 200, policy={"exponent": 1.0}, creators=creators)
+    shown = shown_after(growing, 200)
+    j = np.arange(1, 6)
+    found = [(shown == k - 1).mean() for k in j]
+    assert found == pytest.approx(4.0 / (j * (j + 1) * (j + 2)), abs=0.012)

@@ -90,6 +90,37 @@ def test_time_used_up_is_the_time_there_was(tmp_path: Path) -> None:
     assert found["watched"][taken] == pytest.approx(np.minimum(4.0, before[taken]), abs=1e-4)
 
 
+def test_interests_move_to_or_from_what_was_watched() -> None:
+    """Δu = ± .3 (1 − |u|) d (d − u) per topic, upwards with chance d · (u + 1) / 2 (5 standard errors)."""
+    u, d = np.array([0.2, -0.6]), np.array([0.5, 0.5])
+    scenario = {
+        "name": "interests",
+        "world": {
+            "name": "recommend-v1",
+            "settings": {"items": ["film"], "attributes": {f"topic_{k}": {"value": 0.5} for k in (1, 2)}},
+        },
+        "people": {
+            "count": 10 * USERS,
+            "tastes": {"topic_1": 0.2, "topic_2": -0.6},
+            "behaviour": {"choice": "always", "visit_trust": 0.0},
+            "memory": {"on": False},
+            "laws": {"tastes": {"reinforcement": {"of": "topic", "rate": 0.3}}},
+        },
+        "policy": {"name": "random-v1"},
+        "time": {"ticks": 1, "max_turns": 1},
+        "assumptions": ["One film is watched once."],
+        "limitations": ["It is one step."],
+    }
+    model = rehearse.model(scenario, replicas=1)
+    model.step()
+    moved = np.asarray(model.people["taste"], dtype=np.float64) - u
+    step = 0.3 * (1.0 - np.abs(u)) * d * (d - u)
+    grew = moved[:, 0] > 0.0
+    assert moved == pytest.approx(np.where(grew[:, None], step, -step), abs=1e-6)
+    likely = float(d @ (u + 1.0) / 2.0)
+    assert grew.mean() == pytest.approx(likely, abs=5.0 * (likely * (1.0 - likely) / len(grew)) ** 0.5)
+
+
 def _nobody() -> Any:
     """Return a turn at which nobody sits: what the world offers is the same for all."""
     from rehearse.chance import Chance

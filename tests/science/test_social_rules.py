@@ -291,3 +291,27 @@ def test_linear_thresholds_reach_whom_live_edges_reach():
         live.add_edges_from((int(generator.choice(list(graph[node]))), node) for node in graph if node)
         reached += len(nx.descendants(live, 0)) + 1
     assert society["adopted"].sum(axis=1).mean() == pytest.approx(reached / 4000, abs=0.6)
+
+
+@pytest.mark.parametrize(("second", "rioters"), [(1.0, 100), (2.0, 1)])
+def test_one_threshold_decides_about_a_riot(second, rioters):
+    """Granovetter (1978): of thresholds 0, 1, 2, …, 99 all 100 riot; with a 2 in place of the 1 one does."""
+    thresholds = np.where(np.arange(100) == 1, second, np.arange(100.0))
+    society = Society(EVERYBODY, {"threshold": thresholds}, rules=Threshold(of="count"), count=100)
+    society.settle()
+    assert society["adopted"].sum() == rioters
+
+
+def test_zealots_keep_opinions_apart():
+    """Voters among 3 zealots of one view and 2 of the other: beta-binomial in the long run (Mobilia 2007).
+
+    Of 35 voters 21 hold the first view on average, with a variance of 56 (5 standard errors: ±.9, ±10).
+    """
+    voters, people = 35, 40
+    listens = nx.DiGraph((i, j) for i in range(voters) for j in range(people) if i != j)
+    views = np.r_[np.zeros(voters + 2), np.ones(3)]
+    society = Society(listens, {"opinion": views}, rules=Voter(), replicas=2000, record=())
+    society.run(60)
+    held = society["opinion"][:, :voters].sum(axis=1)
+    assert held.mean() == pytest.approx(21.0, abs=0.9)
+    assert held.var() == pytest.approx(56.0, abs=10.0)
