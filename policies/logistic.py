@@ -1,4 +1,12 @@
-"""A model that is trained again and again on what came out: logistic regression, fitted to its optimum."""
+"""A model that is trained again and again on what came out: logistic regression, fitted to its optimum.
+
+Of n people with features x and labels y (1 or 0), weights w and a constant c minimise
+
+    mean of −y ln p − (1 − y) ln(1 − p),  p = 1 / (1 + e^−(w · x + c)),  plus λ/2 · |w|²
+
+which is the repeated risk minimisation of Perdomo and others, "Performative prediction" (ICML 2020), where
+people answer to the model that is in service (`people.strategy`).
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Whoever got no loan here asks them with the chance `seek`; whoever got one here and would get a cheaper
 one elsewhere goes there with the chance `compare`. Of those who grant, the cheapest is taken, the one
-named first where two are as cheap.
+named first where two are as cheap. All of them lend what the first term here lends, at their own rate.
 """
 
 from __future__ import annotations

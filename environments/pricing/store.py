@@ -3,7 +3,8 @@
 On every `every`-th tick, before the first customer, the store is filled up to `level` (a periodic
 review, order-up-to policy). People decide in a turn all at once, by what was there at its start;
 where more want a unit than there are, they are served in an order drawn for the turn, and the rest
-go without. Units sold never exceed units in store.
+go without. Units sold never exceed units in store. What it costs to hold them is told with the rewards
+of the customers of a tick, an equal part each; a tick without customers costs nothing.
 """
 
 from __future__ import annotations
