@@ -147,10 +147,9 @@ class IdealFinder:
         scores[everyone, place] = -np.inf
         error = (tastes.shape[1] + 2) * ROUNDING * self._longest * _length(tastes)
         lead = best - scores.max(axis=1) - 2.0 * SLACK * error
-        for row in np.flatnonzero(lead <= 0.0):
-            exact = np.matmul(tastes[row : row + 1], self._exact)[0]
-            place[row] = exact.argmax()
-            lead[row] = 0.0
+        close = np.flatnonzero(lead <= 0.0)
+        place[close] = np.matmul(tastes.take(close, axis=0), self._exact).argmax(axis=1)
+        lead[close] = 0.0
         steps = np.clip(np.rint(tastes / STEP), -MOST_STEPS, MOST_STEPS)
         lead -= 2.0 * SLACK * self._longest * _length(tastes - steps * STEP)
         self._tastes[rows] = steps

@@ -103,8 +103,6 @@ class Callers:
     """People who call an assistant (`contract.Users`); see the module's docstring."""
 
     coupled = False
-    block_by_block = True
-    """What was said in a session is kept besides the columns."""
 
     def __init__(
         self,

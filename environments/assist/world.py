@@ -202,7 +202,7 @@ class Assist:
             return booked, details, fresh
         acts, slots, values = act_of(said.calls), slot_of(said.calls), value_of(said.calls)
         pending = np.zeros(len(turn), dtype=np.bool_)
-        for place in range(acts.shape[1]):
+        for place in np.flatnonzero((said.calls >= 0).any(axis=0)):
             act, slot, value = acts[:, place], slots[:, place], values[:, place]
             books = (act == Act.BOOK) & (value < len(self.domain.entities))
             booked[books], details[books] = value[books], UNHEARD

@@ -89,7 +89,6 @@ class Society:
         self.followed = int(np.searchsorted(self.engine.users.columns["user"], user))
         """In a life, the row of the person."""
         self.together = self.engine.world.coupled or (terms.life and assembly.coupled)
-        self._one_party = bool(getattr(self.engine.users, "block_by_block", False))
         self.parties = 0
         """How many parties are at the table."""
         self._waiting: Rows = np.zeros(0, dtype=np.int64)
@@ -98,8 +97,6 @@ class Society:
 
     def has_guests(self) -> bool:
         """Tell whether somebody waits for a chair, after letting ticks pass if nobody does."""
-        if self._one_party and self.parties:
-            return False
         while not len(self._waiting):
             if self.parties or not self._next_tick():
                 return False

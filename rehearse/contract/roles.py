@@ -80,9 +80,7 @@ class Users(Protocol):
     (int32: sessions opened so far), satisfaction and progress (float32, 0 to 1), patience (float32,
     turns) and taste (float32, (n, d): the weight of each of the world's attributes).
 
-    Optional, found by name: `block_by_block = True` where something of a session is kept besides the columns.
-    Whoever drives the engine then holds the sessions of a block to their end before the next, as the kernel
-    always does; otherwise the turns of several blocks may alternate.
+    The turns of several blocks may alternate: what is kept of a session besides the columns, is kept by block.
     """
 
     columns: Columns

@@ -120,18 +120,22 @@ def silence(n: int, width: int = SPOKEN) -> Acts:
 
 def packed(codes: Acts, width: int = SPOKEN) -> Acts:
     """Return the acts of each row moved to the front, in their order, cut or padded to a width."""
-    wide = (
-        codes
-        if codes.shape[1] >= width
-        else np.pad(codes, ((0, 0), (0, width - codes.shape[1])), constant_values=NO_ACT)
-    )
-    order = np.argsort(wide < 0, axis=1, kind="stable")[:, :width]
-    return np.take_along_axis(wide, order, axis=1)
+    out, count = silence(len(codes), width), np.zeros(len(codes), dtype=np.int64)
+    for column in codes.T:
+        rows = np.flatnonzero((column >= 0) & (count < width))
+        out[rows, count[rows]] = column[rows]
+        count[rows] += 1
+    return out
 
 
 def says(codes: Acts, act: Act) -> NDArray[np.bool_]:
     """Tell which rows hold an act, shape (n,)."""
-    return np.asarray((act_of(codes) == act).any(axis=1))
+    return anywhere(act_of(codes) == act)
+
+
+def anywhere(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which rows of (n, few) hold anything true; numpy is slow along a short last axis."""
+    return np.asarray(np.ascontiguousarray(flags.T).any(axis=0))
 
 
 def columns_of(prefix: str, codes: Acts) -> dict[str, Array]:
