@@ -29,7 +29,7 @@ install = $(uv) pip install --quiet --python $(BIN)/python $(1) 2>$(VENV)/uv.log
 # By name, because a comma would end an argument of $(call).
 tested := $(WHEEL)[sklearn,gym]
 
-.PHONY: help demo test check lint types imports wheel science bench clean
+.PHONY: help demo test check lint types imports wheel science bench worlds clean
 
 help:  ## say what can be made
 	@echo "make TARGET, where TARGET is one of:"
@@ -66,6 +66,9 @@ science: $(VENV)/.rehearse $(VENV)/.tools  ## only the tests against published a
 
 bench: $(VENV)/.rehearse $(VENV)/.tools  ## measure speed and memory, rewrite docs/performance.md (20 minutes)
 	OPENBLAS_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python benchmarks/bench.py --peers $(ARGS)
+
+worlds: $(VENV)/.rehearse $(VENV)/.tools  ## measure every world beside objects, rewrite its table (5 minutes)
+	OPENBLAS_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python benchmarks/worlds.py $(ARGS)
 
 clean:  ## remove environments, builds and caches; runs stay
 	rm -rf .venv .venv-* dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

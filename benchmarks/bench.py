@@ -24,7 +24,7 @@ from typing import Any
 
 import performance
 import sections
-from measuring import HERE, NotMeasured, machine
+from measuring import HERE, NotMeasured, machine, written
 
 LATEST = HERE / "latest.json"
 PAGE = HERE.parent / "docs" / "performance.md"
@@ -80,18 +80,12 @@ def main() -> int:
         if not asked.only or name in asked.only:
             ledger.enter(name, measure)
             if out is not None:  # so that an interrupted run leaves what it found
-                _write(out, json.dumps(ledger.whole(asked), indent=2, ensure_ascii=False) + "\n")
+                written(out, json.dumps(ledger.whole(asked), indent=2, ensure_ascii=False) + "\n")
     whole = ledger.whole(asked)
     if page is not None:
-        _write(page, performance.rewritten(page.read_text(encoding="utf-8"), whole))
+        written(page, performance.rewritten(page.read_text(encoding="utf-8"), whole))
     print("\n" + performance.table(whole))
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_suffix(path.suffix + ".new")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
 
 
 def _version() -> str:

@@ -48,6 +48,13 @@ def piece(module: str, *, quick: bool = False, limit_s: float = 900.0) -> dict[s
     return found
 
 
+def written(path: Path, text: str) -> None:
+    """Write a file aside, then put it in its place."""
+    aside = path.with_suffix(path.suffix + ".new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
 def machine() -> dict[str, Any]:
     """Return what the figures were measured on."""
     return {

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MEASURED, WORLDS = "measured", "worlds"
+"""What is written by the benchmarks: the parts of the page between markers of these names."""
+BEGIN, END = f"<!-- {MEASURED}: begin -->", f"<!-- {MEASURED}: end -->"
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,16 @@ def measured_on(found: Mapping[str, Any]) -> str:
 
 
 def rewritten(page: str, found: Mapping[str, Any]) -> str:
-    """Return the page with what stands between the markers replaced; ValueError where they are not."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    """Return the page with the measured part replaced; ValueError where its markers are not."""
+    return between(page, "\n\n".join((table(found), measured_on(found), beside(found), where_it_goes(found))))
+
+
+def between(page: str, middle: str, part: str = MEASURED) -> str:
+    """Return the page with what stands between the markers of a part replaced; ValueError without them."""
+    opening, closing = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    before, begin, rest = page.partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        problem = f"the page lacks {BEGIN} or {END}"
+        problem = f"the page lacks {opening} or {closing}"
         raise ValueError(problem)
-    parts = (table(found), measured_on(found), beside(found), where_it_goes(found))
-    middle = "\n\n".join(parts)
-    return f"{before}{BEGIN}\n{middle}\n{END}{after}"
+    return f"{before}{opening}\n{middle}\n{closing}{after}"

@@ -31,14 +31,14 @@ from recsim.simulator import environment
 from workload import ITEMS, SLATE
 
 
-def society(people: int) -> Any:
+def society(people: int, candidates: int, slate: int) -> Any:
     """Make the people, the candidates and what joins them."""
     users = [
-        interest_evolution.IEvUserModel(SLATE, choice_model_ctor=MultinomialLogitChoiceModel, seed=number)
+        interest_evolution.IEvUserModel(slate, choice_model_ctor=MultinomialLogitChoiceModel, seed=number)
         for number in range(people)
     ]
     videos = interest_evolution.UtilityModelVideoSampler(seed=1)
-    return environment.MultiUserEnvironment(users, videos, ITEMS, SLATE, resample_documents=False)
+    return environment.MultiUserEnvironment(users, videos, candidates, slate, resample_documents=False)
 
 
 def best(interests: Any, candidates: Any) -> Any:
@@ -57,11 +57,13 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--ticks", type=int, default=10)
     parser.add_argument("--model", choices=("best", "fixed"), default="best")
+    parser.add_argument("--candidates", type=int, default=ITEMS)
+    parser.add_argument("--slate", type=int, default=SLATE)
     asked = parser.parse_args()
-    made = society(asked.users)
+    made = society(asked.users, asked.candidates, asked.slate)
     interests, documents = made.reset()
     candidates = np.stack(list(documents.values())).T
-    fixed = np.tile(np.arange(SLATE), (asked.users, 1))
+    fixed = np.tile(np.arange(asked.slate), (asked.users, 1))
     began, turns = time.process_time(), 0
     for _ in range(asked.ticks):
         turns += sum(not user.is_terminal() for user in made.user_model)

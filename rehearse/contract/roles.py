@@ -80,7 +80,7 @@ class Users(Protocol):
     (int32: sessions opened so far), satisfaction and progress (float32, 0 to 1), patience (float32,
     turns) and taste (float32, (n, d): the weight of each of the world's attributes).
 
-    The turns of several blocks may alternate: what is kept of a session besides the columns, is kept by block.
+    The turns of several blocks may alternate: what is kept besides the columns is kept for each block.
     """
 
     columns: Columns

@@ -121,3 +121,41 @@ def test_a_quick_run_measures_or_says_why_not(tmp_path, performance):
     assert all(written[key] > 0.0 for key in measured)
     assert 0.0 < written["bytes_per_user"] < 1000.0
     assert performance.table(written) in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "people"), [("lending", 1000), ("pricing", 600), ("assist", 400)])
+def test_worlds_and_their_objects_live_through_the_same(name, people, monkeypatch):
+    """The engine and a twin in plain objects come to the same turns, reward and regret."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setenv("REHEARSE_FAST", "0")
+    import worlds
+
+    world = worlds.WORLDS[name]
+    lived = [worlds.in_columns(world, people, recorded=False), worlds.in_objects(world, people, keeps=True)]
+    ours, theirs = (came_to for _, came_to in lived)
+    assert theirs == pytest.approx(ours, rel=0.1)
+
+
+def test_the_published_worlds_are_those_of_the_published_figures(monkeypatch):
+    """The second table of docs/performance.md says what benchmarks/worlds.json says."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import performance
+    import worlds
+
+    page = worlds.PAGE.read_text(encoding="utf-8")
+    latest = json.loads(worlds.PUBLISHED.read_text(encoding="utf-8"))
+    assert performance.between(page, worlds.section(latest), performance.WORLDS) == page
+
+
+def test_a_world_that_is_too_slow_is_shown_as_missed(monkeypatch):
+    """Fifty times is met, less is missed, and a peer that is not there is told with the reason."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import worlds
+
+    rates = dict.fromkeys(("engine_rate_with_loading", "objects_rate_at_half", "engine_rate_recorded"), 1.0)
+    found = {"world": "w", "objects": 10, "engine_rate": 99.0, "objects_rate": 2.0, **rates}
+    assert worlds.row(found | {"ratio": 49.9}).endswith("| **missed** |")
+    assert worlds.row(found | {"ratio": 50.0}).endswith("| met |")
+    absent = worlds.row({"world": "w", "missing": "it needs Python 3.7"})
+    assert absent.endswith("| not measured: it needs Python 3.7 |")
+    assert absent.count("|") == worlds.HEAD.splitlines()[0].count("|")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -57,9 +59,16 @@ def as_model(slate):
     return decide
 
 
-def recorded(name, tmp_path, policy, **changes):
+@cache
+def of_a_run(name, slate):
+    """Return the turns of one small run of a scenario with the same answers."""
+    with TemporaryDirectory() as folder:
+        return recorded(name, Path(folder), as_model(slate), **SMALL)
+
+
+def recorded(name, folder, policy, **changes):
     """Return the turns of a run of the same scenario, by tick, user and turn."""
-    done = rehearse.run(name, policy=policy, out=tmp_path / "run", **changes)
+    done = rehearse.run(name, policy=policy, out=folder / "run", **changes)
     columns = ", ".join(f'"{name}"' for name in CHECKED)
     turns = done.turns.query(f"SELECT tick, user, turn, {columns} FROM turns")
     return {
@@ -94,11 +103,11 @@ def test_any_scenario_passes_gymnasiums_own_check(scenario, episode):
 
 
 @pytest.mark.parametrize("name", APART)
-def test_sessions_are_those_of_a_run(name, tmp_path):
+def test_sessions_are_those_of_a_run(name):
     """One society, session after session: every turn is bit for bit that of a run with the same answers."""
     env = made(name, **{k: v for k, v in SMALL.items() if k != "replicas"})
     slate = env.unwrapped._table.stage.slate
-    expected = recorded(name, tmp_path, as_model(slate), **SMALL)
+    expected = dict(of_a_run(name, slate))
     for _ in range(len(expected)):
         if not env._table.taken[0]:
             _, info = env.reset()
@@ -112,11 +121,11 @@ def test_sessions_are_those_of_a_run(name, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "chairs"), [*((name, 7) for name in APART), ("travel", 50)])
-def test_a_batch_holds_the_same_sessions(name, chairs, tmp_path):
+def test_a_batch_holds_the_same_sessions(name, chairs):
     """However many chairs there are, the turns of the first society are those of a run."""
     envs = batched(name, chairs, **{k: v for k, v in SMALL.items() if k != "replicas"})
     slate = envs.unwrapped._table.stage.slate
-    expected = recorded(name, tmp_path, as_model(slate), **SMALL)
+    expected = dict(of_a_run(name, slate))
     _, infos = envs.reset()
     while expected:
         who = {k: infos[k] for k in ("replica", "user", "tick", "turn")}
@@ -144,7 +153,7 @@ def test_seeds_choose_the_society():
     assert env.reset(seed=5)[1]["user"] == first["user"]
 
 
-def test_without_a_seed_the_first_society_is_that_of_the_scenario(tmp_path):
+def test_without_a_seed_the_first_society_is_that_of_the_scenario():
     """The scenario's own seed is taken until a reset names one."""
     one, other = made("travel", users=20, seed=9), made("travel", users=20)
     assert np.array_equal(one.reset()[0], other.reset(seed=9)[0])
