@@ -97,7 +97,8 @@ def _read(name: str, world: Columns | None) -> tuple[Columns, str]:
     if world is None:
         problem = "people.source.table is 'world', but this world has no table of people."
         raise ScenarioError(
-            problem, "Name a CSV or Parquet file, give the world its data, or leave source out."
+            problem,
+            "Give the world its table (--data FILE), name a CSV or Parquet file, or leave source out.",
         )
     return world, "the world's table"
 

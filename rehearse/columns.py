@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from rehearse.errors import ContractError, did_you_mean
+from rehearse.errors import ContractError, DataError, did_you_mean
 
 Array = NDArray[np.generic]
 Rows = NDArray[np.int64]
@@ -90,9 +90,14 @@ class Columns(Mapping[str, Array]):
         return len(self._arrays)
 
     def numbers(self, name: str, rows: Rows | None = None) -> NDArray[np.float64]:
-        """Return a column (or some of its rows) as float64, for arithmetic."""
+        """Return a column (or some of its rows) as float64, for arithmetic; DataError where it holds words."""
         column = self[name]
-        return np.asarray(column if rows is None else column.take(rows, axis=0), dtype=np.float64)
+        chosen = column if rows is None else column.take(rows, axis=0)
+        try:
+            return np.asarray(chosen, dtype=np.float64)
+        except ValueError as wrong:
+            problem = f"column {name!r} holds words where numbers are needed."
+            raise DataError(problem, "Correct the column, or name another.") from wrong
 
     def take(self, rows: Rows) -> Columns:
         """Return a new table of these rows, copied."""

@@ -89,6 +89,12 @@ def own_part(given: Array, own: Array | None, places: Rows, whole: int) -> Array
     return np.array(given[places]) if by_society else np.array(given)
 
 
+def _grown(there: list[tuple[int, Array]], deal: Deal, whole: Array | None) -> bool:
+    """Return whether an array that began empty has come to a row for each society of every shard."""
+    empty = whole is not None and whole.ndim > 0 and not len(whole)
+    return empty and all(part.ndim > 0 and len(part) == len(deal.places_of(s)) for s, part in there)
+
+
 def _joined(name: str, parts: list[Array | None], deal: Deal, whole: Array | None) -> Array:
     there = [(shard, part) for shard, part in enumerate(parts) if part is not None]
     first = there[0][1]
@@ -97,7 +103,7 @@ def _joined(name: str, parts: list[Array | None], deal: Deal, whole: Array | Non
     if deal.by == "users" or len(there) == 1:
         return first
     by_society = name == LINKS or (whole is not None and whole.ndim > 0 and len(whole) == len(deal.replicas))
-    if by_society:
+    if by_society or _grown(there, deal, whole):
         places = [deal.places_of(s) for s, _ in there]
         return scattered([p for _, p in there], places, len(deal.replicas))
     if all(np.array_equal(first, part) for _, part in there):

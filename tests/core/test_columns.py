@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rehearse.columns import Columns
-from rehearse.errors import ContractError
+from rehearse.errors import ContractError, DataError
 
 
 def test_a_misspelt_column_is_answered_with_the_nearest():
@@ -47,3 +47,9 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert list(again) == ["a", "b"]
     assert again["a"].dtype == np.int8
     assert again["b"].tobytes() == table["b"].tobytes()
+
+
+def test_words_are_no_numbers():
+    """A column of words asked for as numbers is the table's fault, and the message names the column."""
+    with pytest.raises(DataError, match="'score' holds words"):
+        Columns({"score": np.array(["300", "abc"])}).numbers("score")
