@@ -90,7 +90,7 @@ class Columns(Mapping[str, Array]):
         return len(self._arrays)
 
     def numbers(self, name: str, rows: Rows | None = None) -> NDArray[np.float64]:
-        """Return a column (or some of its rows) as float64, for arithmetic; DataError where it holds words."""
+        """Return a column (or some of its rows) as float64, for arithmetic; DataError if it holds words."""
         column = self[name]
         chosen = column if rows is None else column.take(rows, axis=0)
         try:
