@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.experiments import running
+from rehearse.experiments import composition, running
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
@@ -106,7 +106,7 @@ def model(
 
     resolved = running.with_policy(load(scenario, **changes), policy)
     props = Props(
-        policy=running.only_python(policy),
+        policy=composition.only_python(policy),
         data=None if data is None else Path(data),
         trust=trust,
     )

@@ -19,6 +19,7 @@ from rehearse.columns import Columns
 from rehearse.errors import UserError
 from rehearse.experiments import footprint
 from rehearse.experiments.build import Assembly, Props
+from rehearse.experiments.composition import only_python
 from rehearse.experiments.folder import (
     CHECKPOINTS,
     STATES,
@@ -38,7 +39,6 @@ from rehearse.experiments.running import (
     complete,
     continued,
     first_manifest,
-    only_python,
     run_name,
     with_policy,
 )

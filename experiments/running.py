@@ -15,7 +15,7 @@ from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
-from rehearse.experiments import footprint
+from rehearse.experiments import composition, footprint
 from rehearse.experiments.build import Assembly, Props
 from rehearse.experiments.folder import RunFolder, refuse_used
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
@@ -205,7 +205,7 @@ def run(
     scenario = with_policy(scenario, policy)
     path = out if out is not None else RUNS / run_name(scenario)
     refuse_used(path)
-    given = only_python(policy)
+    given = composition.only_python(policy)
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
     kept = _record(scenario, record) | _kept(keep_checkpoints)
     meter = Meter()
@@ -292,12 +292,6 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
     return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
 
 
-def only_python(policy: object | None) -> object | None:
-    """Return a policy that a scenario cannot hold, such as a function; None where it can."""
-    written = isinstance(policy, str) or (isinstance(policy, Composition) and policy.spelled() is not None)
-    return None if written else policy
-
-
 def marks(
     scenario: Scenario, drifts: list[tuple[int, str]], forks: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
@@ -313,6 +307,7 @@ def marks(
         for spec in specs
         if spec.start > 0 or spec.until is not None
     ]
+    found += composition.scheduled(scenario)
     return sorted(found, key=lambda mark: (mark["tick"], mark["kind"]))
 
 

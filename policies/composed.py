@@ -96,7 +96,8 @@ class Composed:
         self.stage = stage
         self.parts = {word: Asked(part, stage) for word, part in parts.items()}
         self.name = f"{name}({', '.join(part.name for part in parts.values())})"
-        self.version = ", ".join([type(self).version, *(part.version for part in parts.values())])
+        versions = ", ".join([type(self).version, *(part.version for part in parts.values())])
+        self.version = ", ".join(dict.fromkeys(versions.split(", ")))
         self.coupled = any(getattr(part, "coupled", False) for part in parts.values())
         self.sees_truth = any(getattr(part, "sees_truth", False) for part in parts.values())
         self.replicas = np.sort(stage.replicas)

@@ -45,6 +45,12 @@ class Part(NamedTuple):
     name: str
 
 
+class By(NamedTuple):
+    """The turns that one model answered, where the policy is made of several."""
+
+    model: str
+
+
 @dataclass(frozen=True, slots=True)
 class Ratio:
     """A mean over turns: the sum of `value` over those `where`, divided by how many those are.
@@ -184,10 +190,12 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def turns_of(part: Part | None, view: Literal["turns", "sessions"] = "turns") -> str:
-    """Return the SQL source of turns (or sessions) `t`, of everybody or of a part of the people."""
+def turns_of(part: Part | By | None, view: Literal["turns", "sessions"] = "turns") -> str:
+    """Return the SQL source of turns (or sessions) `t`: all, those of a part of the people, or a model's."""
     if part is None:
         return f"{view} t"
+    if isinstance(part, By):
+        return f"(SELECT * FROM {view} WHERE model = {quoted(part.model)}) t"
     some = f'SELECT replica, "user" FROM users WHERE "{part.kind}" = {quoted(part.name)}'
     return f'{view} t SEMI JOIN ({some}) chosen USING (replica, "user")'
 

@@ -24,6 +24,7 @@ from rehearse.experiments.intervals import (
     widest_gap,
 )
 from rehearse.experiments.metrics.base import (
+    By,
     Floats,
     Gap,
     Kind,
@@ -345,7 +346,7 @@ class Measures:
         return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def series(record: Readable, metrics: Sequence[Metric], part: Part | None = None) -> Columns:
+def series(record: Readable, metrics: Sequence[Metric], part: Part | By | None = None) -> Columns:
     """Return means over turns tick by tick: columns replica, tick, and for each metric its name and `name_n`.
 
     A tick without anything to count has NaN. Raises TypeError for a metric that is no mean over turns.

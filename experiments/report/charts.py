@@ -243,7 +243,13 @@ def ends_of(series: Series, scale: Scale) -> str:
     return f"from {first} to {last}, lowest {least}, highest {most}"
 
 
-def actions(values: Sequence[Row], items: Sequence[tuple[int, str]], unit: str, marks: Sequence[Row]) -> Spec:
+def actions(
+    values: Sequence[Row],
+    items: Sequence[tuple[int, str]],
+    unit: str,
+    marks: Sequence[Row],
+    what: str = "answer",
+) -> Spec:
     """Draw the share of each item among the answers over time, stacked; `items` in the order drawn."""
     drawn = _filled(values, items)
     ticks = sorted({row["tick"] for row in drawn})
@@ -259,10 +265,10 @@ def actions(values: Sequence[Row], items: Sequence[tuple[int, str]], unit: str, 
                 "scale": {"domain": places, "range": [colour(i) for i in places]},
             },
             "order": {"field": "place"},
-            "tooltip": [{"field": "name", "title": "answer"}],
+            "tooltip": [{"field": "name", "title": what}],
         },
     }
-    said = f"Share of each answer over time, for {words.listed(name for _, name in items)}."
+    said = f"Share of each {what} over time, for {words.listed(name for _, name in items)}."
     layers = [areas, *_marked(marks, ticks)]
     return base(said, drawn, 200, encoding={"x": _time(ticks, unit)}, layer=layers)
 

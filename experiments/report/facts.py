@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rehearse.columns import Columns
 from rehearse.experiments.intervals import Interval, Sample, interval
 from rehearse.experiments.metrics import Metric, Part, find, series
+from rehearse.experiments.metrics.base import By
 from rehearse.record.reading import RunRecord
 
 Row = dict[str, Any]
@@ -116,7 +117,7 @@ def bucket_size(whole: Overall) -> int:
 
 
 def over_time(
-    record: RunRecord, names: Sequence[str], step: int, part: Part | None = None
+    record: RunRecord, names: Sequence[str], step: int, part: Part | By | None = None
 ) -> dict[str, Series]:
     """Return metrics of each tick (or of `step` ticks) by name, with their spread over replicas."""
     found = series(record, [find(name) for name in names], part)

@@ -15,6 +15,7 @@ from rehearse.experiments.report import (
     facts,
     flow,
     judged,
+    models,
     parts,
     population,
     portraits,
@@ -43,6 +44,8 @@ KINDS = {
     "manner": "how some people act",
     "feedback": "late feedback",
     "learn": "the model learned",
+    "split": "the split",
+    "rollback": "rolled back",
     "alarm": "alarm",
 }
 SEEN = 0.1
@@ -95,6 +98,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "numbers": _numbers(whole, lines[0]),
         "criteria": judged.criteria(record),
         "time": _time(record, whole, items, marks, figures),
+        "models": models.section(record, figures.add, facts.bucket_size(whole), marks["list"]),
         "population": population.section(record, facts.bucket_size(whole), figures.add),
         "people": _people(record, lines, figures),
         "answers": _answers(record, items, figures),
@@ -166,7 +170,8 @@ def _kept(record: RunRecord) -> str:
 
 
 def _marks(record: RunRecord) -> Section:
-    found = [dict(m) for m in record.manifest.get("marks", ()) if _notable(m, record)] + judged.alarms(record)
+    found = [dict(m) for m in record.manifest.get("marks", ()) if _notable(m, record)]
+    found += models.marks(record) + judged.alarms(record)
     lettered, summed = [], []
     for kind in dict.fromkeys(str(m["kind"]) for m in found):
         same = [m for m in found if m["kind"] == kind]

@@ -51,9 +51,14 @@ def section(
 
 
 def chart(
-    lines: Mapping[str, Series], metric: Metric, unit: str, marks: Sequence[Row], periods: Sequence[Row]
+    lines: Mapping[str, Series],
+    metric: Metric,
+    unit: str,
+    marks: Sequence[Row],
+    periods: Sequence[Row],
+    by: str = "group",
 ) -> charts.Spec:
-    """Draw a metric over time, a line with its interval for each group."""
+    """Draw a metric over time, a line with its interval for each group (or what they are told apart by)."""
     names = list(lines)
     drawn = [row | {"group": name} for name, series in lines.items() for row in series.rows()]
     said = "; ".join(f"{name} {charts.ends_of(series, metric.scale)}" for name, series in lines.items())
@@ -63,7 +68,7 @@ def chart(
         "scale": {"domain": names, "range": [charts.colour(place) for place in range(len(names))]},
     }
     return charts.compared(
-        f"{words.title(metric.title)} by group over time: {said}.",
+        f"{words.title(metric.title)} by {by} over time: {said}.",
         drawn,
         metric=metric,
         unit=unit,

@@ -13,8 +13,9 @@ from rehearse.columns import Columns
 from rehearse.contract import Decisions, Stage
 from rehearse.errors import PolicyLoadError
 from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.composition import only_python
 from rehearse.experiments.rebuilding import Leg
-from rehearse.experiments.running import only_python, resume, with_policy
+from rehearse.experiments.running import resume, with_policy
 from rehearse.experiments.shards import Spread, assembled
 from rehearse.policies import (
     Cache,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble, world_of
 from rehearse.registry import entries
 from rehearse.scenario.load import catalogue
-from rehearse.scenario.model import Scenario
+from rehearse.scenario.model import FaultKind, Scenario
 from rehearse.testing import check_world
 
 SMALL = {"users": 12, "ticks": 3, "replicas": 2}
@@ -38,7 +39,7 @@ SIGHT = [
 ]
 CONDITIONS = {
     "latency": [{"median_ms": 800.0, "spread": 1.0}],
-    "faults": [{"kind": kind, "rate": 0.05} for kind in ("error", "timeout", "nan", "wrong_action")],
+    "faults": [{"kind": kind, "rate": 0.05} for kind in get_args(FaultKind) if kind != "stale_features"],
     "feedback": {"delay": {"pareto": {"least": 0.4, "tail": 1.2}}, "positives": 1, "lost_after": 4},
 }
 ODD = [
