@@ -266,7 +266,8 @@ class Crowd:
         self._feelings.please(turn.rows[attending], impression[attending])
         self._feelings.note(turn, decisions, taken, error)
         choice = np.where(taken, seen.places.reshape(-1).take(cell), np.int32(NOTHING))
-        responses = Responses(choice, position, utility.astype(np.float32), end)
+        with np.errstate(over="ignore"):  # the least utility there is has no float32
+            responses = Responses(choice, position, utility.astype(np.float32), end)
         end, seconds = self.conduct.meet(turn, offer, responses)
         return replace(responses, end=end, seconds=seconds)
 
