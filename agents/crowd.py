@@ -266,8 +266,7 @@ class Crowd:
         self._feelings.please(turn.rows[attending], impression[attending])
         self._feelings.note(turn, decisions, taken, error)
         choice = np.where(taken, seen.places.reshape(-1).take(cell), np.int32(NOTHING))
-        with np.errstate(over="ignore"):  # the least utility there is has no float32
-            responses = Responses(choice, position, utility.astype(np.float32), end)
+        responses = Responses(choice, position, utility.astype(np.float32), end)
         end, seconds = self.conduct.meet(turn, offer, responses)
         return replace(responses, end=end, seconds=seconds)
 
