@@ -118,10 +118,10 @@ class Allocation:
             self._plan_for(units)
 
     def state(self) -> dict[str, Array]:
-        """Return what was seen, the estimates, the plan and how often it learned."""
+        """Return what was seen, the estimates, the plan (a row a society) and how often it learned."""
         return {
-            "sent": self._sent.copy(),
-            "found": self._found.copy(),
+            "sent": self._sent.swapaxes(0, 1).copy(),
+            "found": self._found.swapaxes(0, 1).copy(),
             "estimates": self.estimates.copy(),
             "plan": self._plan.copy(),
             "learned": np.array([self._learned]),
@@ -129,8 +129,8 @@ class Allocation:
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
-        self._sent = np.array(state["sent"], dtype=np.int64)
-        self._found = np.array(state["found"], dtype=np.int64)
+        self._sent = np.array(state["sent"], dtype=np.int64).swapaxes(0, 1)
+        self._found = np.array(state["found"], dtype=np.int64).swapaxes(0, 1)
         self.estimates = np.array(state["estimates"], dtype=np.float64)
         self._plan = np.array(state["plan"], dtype=np.int64)
         self._learned = int(np.asarray(state["learned"], dtype=np.int64)[0])

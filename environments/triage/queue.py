@@ -110,6 +110,10 @@ class Queue:
         tick -= times < tick * span
         return times, np.minimum(tick, LAST_TICK).astype(np.int32)
 
+    def begin(self, replicas: NDArray[np.int32]) -> None:
+        """Hear which societies there are: each has workers of its own, all free."""
+        self._workers = {replica: self._fresh() for replica in replicas.tolist()}
+
     def offer(self, turn: Turn, people: Columns) -> Offer:
         """Set out the classes, and what is seen of each case; ScenarioError for people who are no cases."""
         if "arrival" not in people:
@@ -172,10 +176,13 @@ class Queue:
     def _count(self) -> int:
         return max(1, round(self._moves.now(WORKERS, float(self._settings.workers))))
 
+    def _fresh(self) -> Workers:
+        return Workers(np.zeros(self._count), np.arange(self._count))
+
     def _team(self, replica: int) -> Workers:
         """Return the workers of a society, all free at first."""
         if replica not in self._workers:
-            self._workers[replica] = Workers(np.zeros(self._count), np.arange(self._count))
+            self._workers[replica] = self._fresh()
         return self._workers[replica]
 
     def _seen(self, turn: Turn, people: Columns) -> Floats:

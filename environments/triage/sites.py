@@ -136,6 +136,11 @@ class Sites:
         self._replicas = np.zeros(0, dtype=np.int64)
         self._ledger = Ledger.begun(settings.rates, 0)
 
+    def begin(self, replicas: NDArray[np.int32]) -> None:
+        """Hear which societies there are: each has a ledger of its own."""
+        self._replicas = np.sort(replicas).astype(np.int64)
+        self._ledger = Ledger.begun(self._settings.rates, len(replicas))
+
     def offer(self, turn: Turn, people: Columns) -> Offer:
         """Set out the sites, and what was seen of them in the tick before."""
         place, ledger = self._places(turn), self._ledger

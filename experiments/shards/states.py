@@ -89,10 +89,11 @@ def own_part(given: Array, own: Array | None, places: Rows, whole: int) -> Array
     return np.array(given[places]) if by_society else np.array(given)
 
 
-def _grown(there: list[tuple[int, Array]], deal: Deal, whole: Array | None) -> bool:
-    """Return whether an array that began empty has come to a row for each society of every shard."""
-    empty = whole is not None and whole.ndim > 0 and not len(whole)
-    return empty and all(part.ndim > 0 and len(part) == len(deal.places_of(s)) for s, part in there)
+def _by_society(there: list[tuple[int, Array]], deal: Deal, whole: Array | None) -> bool:
+    """Tell whether an array, which may have begun empty, has a row for each society of every shard."""
+    if whole is None or not whole.ndim or len(whole) not in (0, len(deal.replicas)):
+        return False
+    return all(part.ndim > 0 and len(part) == len(deal.places_of(s)) for s, part in there)
 
 
 def _joined(name: str, parts: list[Array | None], deal: Deal, whole: Array | None) -> Array:
@@ -102,8 +103,7 @@ def _joined(name: str, parts: list[Array | None], deal: Deal, whole: Array | Non
         return scattered([p for _, p in there], [deal.rows_of(s) for s, _ in there], _people(deal))
     if deal.by == "users" or len(there) == 1:
         return first
-    by_society = name == LINKS or (whole is not None and whole.ndim > 0 and len(whole) == len(deal.replicas))
-    if by_society or _grown(there, deal, whole):
+    if name == LINKS or _by_society(there, deal, whole):
         places = [deal.places_of(s) for s, _ in there]
         return scattered([p for _, p in there], places, len(deal.replicas))
     if all(np.array_equal(first, part) for _, part in there):

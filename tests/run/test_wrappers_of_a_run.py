@@ -86,6 +86,9 @@ def test_shards_leave_no_trace():
     """With all wrappers at once, whole societies and parts of them in processes have the same digest."""
     given = scenario("all")
     assert digest_of(given, Spread(2)) == digest_of(given)
+    for name in ("triage", "triage-sites", "lending-strategic", "pricing-rivals"):  # worlds with a state
+        stateful = load(name, users=20, ticks=2, replicas=2)
+        assert digest_of(stateful, Spread(2)) == digest_of(stateful), name
     one = given.model_copy(update={"replicas": 1})
     assert digest_of(one, Spread(2)) == digest_of(one)
 
