@@ -16,6 +16,7 @@ from pydantic import Field
 
 from rehearse.columns import Array
 from rehearse.contract import NOTHING, Codes, Decisions, Feedback, Flags, Ints, Requests, Singles, Stage
+from rehearse.errors import UserError
 from rehearse.policies.composed import MODEL, Composed, Composition, Load, noted, put_together
 from rehearse.policies.cuts import feature_number
 from rehearse.scenario.base import NotNegative
@@ -68,7 +69,10 @@ class CachePolicy(Composed):
         self._known = [nothing for _ in self.replicas]
 
     def decide(self, requests: Requests) -> Decisions:
-        """Give the answer that is known, or ask the model."""
+        """Give the answer that is known, or ask the model; UserError in a dialogue."""
+        if requests.talk is not None:
+            problem = f"{self._given.registered} knows questions by their features, and here people talk."
+            raise UserError(problem, "Leave the cache out where what was said counts.")
         slate = np.full((len(requests), self.stage.slate), NOTHING, dtype=np.int32)
         model = np.full(len(requests), NOTHING, dtype=np.int8)
         society, keys = self.society(requests.replica), self._keys(requests.features)

@@ -34,6 +34,8 @@ from rehearse.scenario.base import Strict
 from rehearse.scenario.model import Part
 
 MODEL = "model"
+MADE = "made"
+"""Under this name a state says which model a part is."""
 Load = Callable[[object, str], Policy]
 """Makes a policy of a part (a name, `{name, settings}`, a model, or another composition) under its word."""
 Words = dict[str, tuple[str, ...]]
@@ -124,14 +126,17 @@ class Composed:
         return first.published() if isinstance(first, Publishes) else {}
 
     def state(self) -> dict[str, Array]:
-        """Return what the parts remember."""
-        return {f"{word}/{n}": a for word, part in self.parts.items() for n, a in part.state().items()}
+        """Return what the parts remember, and which models they are."""
+        kept: dict[str, Array] = {f"{word}/{MADE}": np.array(part.name) for word, part in self.parts.items()}
+        return kept | {f"{word}/{n}": a for word, part in self.parts.items() for n, a in part.state().items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` gave; a part that was another model then begins afresh, as in some forks."""
         for word, part in self.parts.items():
             begins = f"{word}/"
-            part.restore({n.removeprefix(begins): a for n, a in state.items() if n.startswith(begins)})
+            own = {n.removeprefix(begins): a for n, a in state.items() if n.startswith(begins)}
+            if str(own.pop(MADE, "")) == part.name:
+                part.restore(own)
 
     def seat(self, tile: int | None, wall_limit_s: float) -> None:
         """Ask the parts with tiles of this size and within this limit of time."""

@@ -18,7 +18,7 @@ from rehearse.columns import Array
 from rehearse.contract import NOTHING, Codes, Decisions, Fault, Feedback, Flags, Requests, Singles, Stage
 from rehearse.errors import ScenarioError
 from rehearse.policies.baselines import Random
-from rehearse.policies.composed import Composed, Composition, Load, noted
+from rehearse.policies.composed import Composed, Composition, Load, noted, put_together
 from rehearse.policies.conditions import Decider, concerns, group_number
 from rehearse.policies.judge import failed
 from rehearse.scenario.base import Positive
@@ -76,17 +76,15 @@ class Strikes:
         return decisions if fault.kind in LATER else failed(decisions, hit, Fault.INJECTED)
 
     def _poisoned(self, requests: Requests, decisions: Decisions, hit: Flags) -> Decisions:
-        slate = decisions.slate.copy()
-        slate[hit] = NOTHING
-        slate[hit, 0] = self._random.decide(requests).slate[hit, 0]
-        nothing = np.float32(np.nan)
-        return replace(
-            decisions,
-            slate=slate,
-            score=np.where(hit, nothing, decisions.score),
-            propensity=np.where(hit, nothing, decisions.propensity),
-            rationale=np.where(hit, np.int8(NOTHING), decisions.rationale),
-        )
+        rows, others = np.flatnonzero(hit), np.flatnonzero(~hit)
+        some = decisions.take(rows)
+        slate = np.full_like(some.slate, NOTHING)
+        slate[:, :1] = self._random.decide(requests.take(rows)).slate
+        nothing: Singles = np.full(len(rows), np.nan, dtype=np.float32)
+        none: Codes = np.full(len(rows), NOTHING, dtype=np.int8)
+        # What the model said of its own answer does not hold of this one.
+        some = replace(some, slate=slate, score=nothing, propensity=nothing, rationale=none, reply=None)
+        return put_together([decisions.take(others), some], [others, rows])
 
 
 class Faulty:
@@ -162,7 +160,7 @@ class FaultyPolicy(Composed):
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
         super().restore(state)
-        if self._stale:
+        if self._stale and "seen" in state:
             self._seen = np.array(state["seen"], dtype=np.bool_)
             self._features = np.array(state["features"], dtype=np.float32)
 

@@ -203,6 +203,19 @@ def test_a_record_tells_who_acted_and_can_be_replayed(travel, tmp_path):
     assert again.digest == finished.digest
 
 
+def test_a_fork_may_change_a_part(travel, tmp_path):
+    """The champion goes on with what it learned; a challenger that is another model begins afresh."""
+    plan = Split("popular-v1", "random-v1", share=0.5)
+    parent = rehearse.run(travel, policy=plan, out=tmp_path / "parent")
+    change = {"policy.settings.challenger": "epsilon-v1?epsilon=0"}
+    fork = rehearse.fork(parent.folder, 3, settings=change, out=tmp_path / "fork")
+    told = "SELECT arm, min(version) AS least, max(score) AS most FROM turns WHERE tick = 3"
+    found = fork.turns.query(f"{told} GROUP BY arm ORDER BY arm")
+    assert found["arm"].tolist() == ["challenger", "champion"]
+    assert found["least"].tolist() == [0, 3]
+    assert found["most"][0] == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
