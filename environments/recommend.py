@@ -165,20 +165,21 @@ class Recommend:
 
     def offer(self, turn: Turn, people: Columns) -> Offer:
         """Set out the items as these people face them now."""
-        n, m = len(turn), len(self.items)
+        n = len(turn)
         beside = known = None
         if self._catalogue.personal:
             faced = self._catalogue.faced(people, turn.rows)
             faced = faced * self._levers.scale + self._levers.shift if self._levers.moved else faced
-            visible = faced[:, :, self._shown]
+            own = faced[:, :, self._shown].transpose(0, 2, 1)
+            visible = own.reshape(n, len(self.features)).astype(np.float32)
         else:
             face = self._display.face(turn)
             faced, known = face.table, face.known
             if self._aside is not None:
                 beside = self._aside.of(turn, people.numbers("taste", turn.rows), faced)[1]
-            visible = np.broadcast_to(faced[:, self._shown], (n, m, len(self._shown)))
-        features = visible.transpose(0, 2, 1).reshape(n, len(self.features)).astype(np.float32)
-        return Offer(faced, features, self._available(n), beside, known)
+            alike = faced[:, self._shown].T.reshape(-1).astype(np.float32)
+            visible = np.broadcast_to(alike, (n, len(alike)))
+        return Offer(faced, visible, self._available(n), beside, known)
 
     def truth(self, turn: Turn, people: Columns, offer: Offer) -> Floats:
         """Return each person's true utility of every item, shape (n, m)."""

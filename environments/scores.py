@@ -34,8 +34,10 @@ from rehearse.compiled import twin_of
 from rehearse.contract import NOTHING, Flags, Ints, Singles
 from rehearse.exact import Floats, grid_limit, on_grid, total
 
-TILE = 256
-"""People scored at once: 256 × 1,000 scores stay in the second-level cache."""
+SCORES = 2**18
+"""How many utilities are worked out at once, in single precision: a mebibyte stays in the cache."""
+MOST = 1024
+"""People scored at once at most."""
 PRODUCTS = 2**17
 """Products held at once where they are added one by one: a mebibyte."""
 ROUNDING = 2.0**-24
@@ -102,7 +104,8 @@ class IdealFinder:
         self._columns = np.ascontiguousarray(self.table.T)
         self._exact = np.ascontiguousarray(self._columns.take(self._open, axis=1))
         self._single = self._exact.astype(np.float32)
-        self._scores = np.empty((TILE, len(self._open)), dtype=np.float32)
+        self._tile = min(MOST, max(1, SCORES // max(len(self._open), 1)))
+        self._scores = np.empty((self._tile, len(self._open)), dtype=np.float32)
         self._longest = float(_length(self.table).max(initial=0.0))
         self._keep(0)
 
@@ -118,8 +121,8 @@ class IdealFinder:
         if len(rows) and rows.max() >= len(self._lead):
             self._keep(max(int(rows.max()) + 1, 2 * len(self._lead)))
         doubtful = _doubtful(rows, tastes, self._tastes, self._lead, 2.0 * self._longest * SLACK)
-        for start in range(0, len(doubtful), TILE):
-            some = doubtful[start : start + TILE]
+        for start in range(0, len(doubtful), self._tile):
+            some = doubtful[start : start + self._tile]
             self._search(rows.take(some), tastes.take(some, axis=0))
         return self._ideal.take(rows)
 

@@ -25,6 +25,13 @@ def everywhere(value: ArrayLike, n: int, kind: DTypeLike) -> NDArray[Any]:
     return np.ndarray((n,), kind, np.asarray(value, dtype=kind).tobytes(), 0, (0,))
 
 
+def some(array: NDArray[Any], rows: Rows) -> NDArray[Any]:
+    """Return some rows of an array; what is told once for all rows (stride 0) stays told once."""
+    if len(array) and not array.strides[0]:
+        return np.broadcast_to(array[0], (len(rows), *array.shape[1:]))
+    return array.take(rows, axis=0)
+
+
 class Columns(Mapping[str, Array]):
     """Named arrays with one length; a column may have more dimensions than one.
 

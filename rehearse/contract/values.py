@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.chance import Chance, Words
-from rehearse.columns import Array, Rows, everywhere
+from rehearse.columns import Array, Rows, everywhere, some
 from rehearse.contract.codes import NOTHING, Codes, Flags, Ints, Singles
 from rehearse.dialogue.talk import Reply, Said, Talk
 from rehearse.errors import ContractError, did_you_mean
@@ -111,8 +111,8 @@ class Offer:
         shared = self.attributes.ndim == 2
         return Offer(
             attributes=self.attributes if shared else self.attributes.take(index, axis=0),
-            features=self.features.take(index, axis=0),
-            available=None if self.available is None else self.available.take(index, axis=0),
+            features=some(self.features, index),
+            available=None if self.available is None else some(self.available, index),
             beside=None if self.beside is None else self.beside.take(index, axis=0),
             catalogue=self.catalogue,
         )
@@ -180,7 +180,7 @@ class Requests:
             intent=self.intent.take(index),
             group=self.group.take(index),
             shown=self.shown.take(index, axis=0),
-            available=None if self.available is None else self.available.take(index, axis=0),
+            available=None if self.available is None else some(self.available, index),
             noised=None if self.noised is None else self.noised.take(index),
             truth=inner,
             talk=None if self.talk is None else self.talk.take(index),
@@ -382,5 +382,5 @@ class Feedback:
     def take(self, index: Rows) -> Feedback:
         """Return the turns at some positions."""
         told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"tick", "detail"}}
-        some = {name: array.take(index, axis=0) for name, array in told.items() if array is not None}
-        return replace(self, **some, detail={n: a.take(index) for n, a in self.detail.items()})
+        kept = {name: array.take(index, axis=0) for name, array in told.items() if array is not None}
+        return replace(self, **kept, detail={n: a.take(index) for n, a in self.detail.items()})
