@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rehearse.policies.breaker import CircuitBreaker
 from rehearse.policies.cache import Cache
+from rehearse.policies.delay import Delay
 from rehearse.policies.fallback import Fallback
 from rehearse.policies.faults import Faults
 from rehearse.policies.guard import Guard
@@ -21,6 +22,7 @@ from rehearse.policies.workers import Load, RateLimit
 __all__ = [
     "Cache",
     "CircuitBreaker",
+    "Delay",
     "Fallback",
     "Faults",
     "Guard",

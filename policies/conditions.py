@@ -39,16 +39,22 @@ class Slow:
 
     def decide(self, requests: Requests) -> Decisions:
         """Answer, later."""
-        decisions = self._inner.decide(requests)
-        holding = [law for law in self._latencies if law.holds(requests.tick)]
-        if not holding or not len(requests):
-            return decisions
-        law = holding[-1]
-        wait = np.full(len(requests), law.median_ms)
-        if law.spread:
-            draws = normal_from_uniform(requests.uniform("latency")[:, 0])
-            wait = wait * exp(law.spread * draws)
-        return replace(decisions, latency=(decisions.latency + wait).astype(np.float32))
+        return later(requests, self._inner.decide(requests), self._latencies)
+
+
+def later(
+    requests: Requests, decisions: Decisions, latencies: Sequence[Latency], purpose: str = "latency"
+) -> Decisions:
+    """Return decisions that take as long as the last law that holds at the tick says, on top."""
+    holding = [law for law in latencies if law.holds(requests.tick)]
+    if not holding or not len(requests):
+        return decisions
+    law = holding[-1]
+    wait = np.full(len(requests), law.median_ms)
+    if law.spread:
+        draws = normal_from_uniform(requests.uniform(purpose)[:, 0])
+        wait = wait * exp(law.spread * draws)
+    return replace(decisions, latency=(decisions.latency + wait).astype(np.float32))
 
 
 class Deadline:

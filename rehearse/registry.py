@@ -132,6 +132,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         ),
         Entry("cache-v1", "rehearse.policies.cache:Cache", "answers that are given again for some ticks"),
         Entry("faulty-v1", "rehearse.policies.faults:Faults", "a model whose calls go wrong, in twelve ways"),
+        Entry("delayed-v1", "rehearse.policies.delay:Delay", "a model that takes its time"),
         Entry("load-v1", "rehearse.policies.workers:Load", "a queue with finite workers before a model"),
         Entry("rate-limit-v1", "rehearse.policies.workers:RateLimit", "so many requests a tick and no more"),
         Entry("shadow-v1", "rehearse.policies.shadow:Shadow", "a candidate asked too and never shown"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from rehearse.contract import NOTHING, Decisions, Fault, Feedback, Stage
-from rehearse.policies import Cache, CircuitBreaker, Fallback, load
+from rehearse.policies import Cache, CircuitBreaker, Delay, Fallback, load
 from rehearse.testing import made_requests
 
 STAGE = Stage(
@@ -69,6 +69,18 @@ def test_the_second_answers_where_the_first_fails_or_is_slow():
     assert np.array_equal(answer.detail["model"] == 1, over)
     assert np.array_equal(answer.detail["first_fault"] == Fault.UNKNOWN_ACTION, failed)
     assert np.array_equal(answer.latency, np.where(slow & ~failed, 20, np.where(failed & slow, 20, 10)))
+
+
+def test_one_model_may_be_slower_than_another():
+    """Its wait is lognormal; who is given up waits so long, and then for the other, whose luck is its own."""
+    law = [{"median_ms": 100, "spread": 0.5}]
+    asked = requests(rows=20_000)
+    first, then = Delay("constant-v1?slate=1", latency=law), Delay(BUS, latency=law)
+    answer = load(Fallback(first, then, after_ms=100), STAGE).decide(asked)
+    over = answer.detail["fell_back"] == 1
+    assert abs(over.mean() - 0.5) < 0.02
+    assert (answer.latency[~over] <= 100).all()
+    assert abs(np.median(answer.latency[over]) - 200) < 4
 
 
 def test_a_circuit_opens_tries_and_closes():
