@@ -19,7 +19,9 @@ exactly, and proves each answer:
    less than the lead, the best item is still the best, and nothing need be computed. Tastes are
    remembered in steps of 2⁻¹², two bytes each; how far they were rounded is taken off the lead.
 
-Both steps only save work: the answer is always the exact one, ties going to the first item.
+3. Items that differ only in attributes for which nobody has a taste are one: the first of them.
+
+All steps only save work: the answer is always the exact one, ties going to the first item.
 """
 
 from __future__ import annotations
@@ -102,12 +104,9 @@ class IdealFinder:
         self.table = on_grid(attributes, self.limit)
         self._open = np.flatnonzero(open_items).astype(np.int32)
         self._columns = np.ascontiguousarray(self.table.T)
-        self._exact = np.ascontiguousarray(self._columns.take(self._open, axis=1))
-        self._single = self._exact.astype(np.float32)
-        self._tile = min(MOST, max(1, SCORES // max(len(self._open), 1)))
-        self._scores = np.empty((self._tile, len(self._open)), dtype=np.float32)
         self._longest = float(_length(self.table).max(initial=0.0))
         self._keep(0)
+        self._tell_apart(np.zeros(attributes.shape[1], dtype=np.bool_))
 
     @property
     def bytes_per_user(self) -> int:
@@ -120,6 +119,8 @@ class IdealFinder:
             return np.full(len(rows), NOTHING, dtype=np.int32)
         if len(rows) and rows.max() >= len(self._lead):
             self._keep(max(int(rows.max()) + 1, 2 * len(self._lead)))
+        if not self._matters.all() and tastes[:, ~self._matters].any():
+            self._tell_apart(self._matters | tastes.any(axis=0))
         doubtful = _doubtful(rows, tastes, self._tastes, self._lead, 2.0 * self._longest * SLACK)
         for start in range(0, len(doubtful), self._tile):
             some = doubtful[start : start + self._tile]
@@ -140,6 +141,18 @@ class IdealFinder:
         if kept is not None:
             self._tastes[:known], self._ideal[:known], self._lead[:known] = kept
 
+    def _tell_apart(self, matters: Flags) -> None:
+        """Search only the first of items that differ in no attribute for which anybody has a taste."""
+        self._matters = matters
+        table = self.table.take(self._open, axis=0)[:, matters]
+        first = np.unique(table, axis=0, return_index=True)[1] if matters.any() else np.arange(1)
+        self._searched = self._open[np.sort(first)] if len(self._open) else self._open
+        self._exact = np.ascontiguousarray(self._columns.take(self._searched, axis=1))
+        self._single = self._exact.astype(np.float32)
+        self._tile = min(MOST, max(1, SCORES // max(len(self._searched), 1)))
+        self._scores = np.empty((self._tile, len(self._searched)), dtype=np.float32)
+        self._lead[:] = 0.0  # those found before led others than these
+
     def _search(self, rows: Rows, tastes: Floats) -> None:
         """Find the best items of at most a tile of people and remember them."""
         single = tastes.astype(np.float32)
@@ -148,15 +161,16 @@ class IdealFinder:
         place = scores.argmax(axis=1)
         best = scores[everyone, place].astype(np.float64)
         scores[everyone, place] = -np.inf
+        second = scores[everyone, scores.argmax(axis=1)]  # `argmax` takes half the time of `max`
         error = (tastes.shape[1] + 2) * ROUNDING * self._longest * _length(tastes)
-        lead = best - scores.max(axis=1) - 2.0 * SLACK * error
+        lead = best - second - 2.0 * SLACK * error
         close = np.flatnonzero(lead <= 0.0)
         place[close] = np.matmul(tastes.take(close, axis=0), self._exact).argmax(axis=1)
         lead[close] = 0.0
         steps = np.clip(np.rint(tastes / STEP), -MOST_STEPS, MOST_STEPS)
         lead -= 2.0 * SLACK * self._longest * _length(tastes - steps * STEP)
         self._tastes[rows] = steps
-        self._ideal[rows] = self._open.take(place)
+        self._ideal[rows] = self._searched.take(place)
         self._lead[rows] = np.nextafter(lead.astype(np.float32), np.float32(-np.inf))
 
 

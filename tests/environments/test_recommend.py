@@ -322,12 +322,14 @@ def test_the_fast_search_finds_what_the_slow_one_does(m: int, d: int, n: int, se
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([1e-7, 1e-3, 0.05, 1.0]))
 def test_a_remembered_answer_is_given_only_while_it_is_true(seed: int, step: float) -> None:
-    """However far tastes move from turn to turn, the ideal is that of the present tastes."""
+    """However far tastes move, and whatever new they turn to, the ideal is that of the present tastes."""
     random = np.random.default_rng(seed)
-    finder = _finder(60, 4, seed)
-    tastes = random.normal(size=(80, 4))
-    for _ in range(6):
-        tastes = exact.on_grid(tastes + random.normal(size=tastes.shape) * step, finder.limit)
+    attributes = np.column_stack([random.integers(0, 3, size=(60, 2)), random.normal(size=(60, 2))])
+    finder = IdealFinder(attributes, np.ones(60, dtype=bool))
+    tastes = random.normal(size=(80, 4)) * [1.0, 1.0, 0.0, 0.0]
+    for moment in range(6):
+        moved = random.normal(size=tastes.shape) * step * [1.0, 1.0, moment > 1, moment > 3]
+        tastes = exact.on_grid(tastes + moved, finder.limit)
         some = np.sort(random.choice(80, size=50, replace=False))
         found = finder.find(some, tastes[some])
         assert np.array_equal(found, exact.matmul(tastes[some], finder.table.T).argmax(axis=1))
