@@ -21,7 +21,9 @@ from rehearse.experiments.dressing import dressed
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.society import sample_of_ties
 from rehearse.policies.loading import load
+from rehearse.policies.recorded import recorded, remotes
 from rehearse.policies.stack import Stack, stack
+from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import Recorder
 from rehearse.scenario.model import Scenario
 
@@ -47,6 +49,8 @@ class Props:
     tile: int | None = None
     """Rows of every call to the model; None: the default of the seam, 256 for a foreign one."""
     override: Override | None = None
+    answers: Path | None = None
+    """A finished run whose answers are given again, where the model is somewhere else; None: it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
         seed=scenario.seed,
         people=scenario.people.count if props.only is None else 0,
         ties=_network(users),
+        deadline_ms=scenario.time.deadline_ms,
     )
     policy = met(scenario, stage, props)
     simulation = Simulation(
@@ -140,7 +145,13 @@ def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:
         settings=scenario.policy.settings,
         trust=props.trust,
     )
-    return stack(inner, scenario, stage, tile=props.tile, override=props.override)
+    elsewhere = list(remotes(inner))
+    if not elsewhere or props.answers is None:
+        for remote in elsewhere:
+            remote.meet()
+        return stack(inner, scenario, stage, tile=props.tile, override=props.override)
+    whole = stack(inner, scenario, stage, tile=props.tile)
+    return recorded(whole, RunRecord(props.answers))
 
 
 def _recorded(scenario: Scenario, column: str) -> bool:

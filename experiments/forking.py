@@ -126,8 +126,8 @@ def fork(
 def _props(before: Leg, scenario: Scenario, given: object | None, *, trust: bool) -> Props:
     """Return what the fork is built with: the same model is met in the same way."""
     if given is None and scenario.policy.name == before.scenario.policy.name:
-        return before.props
-    return replace(before.props, policy=given, trust=trust, tile=None)
+        return replace(before.props, answers=None)
+    return replace(before.props, policy=given, trust=trust, tile=None, answers=None)
 
 
 def _made(asked: Fork, path: Path, noted: Mapping[str, Any], progress: Progress | None) -> Finished:

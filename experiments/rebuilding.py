@@ -112,6 +112,8 @@ def rebuilt(
         replace(leg, props=replace(leg.props, replicas=replicas, only=only, override=override))
         for leg in legs
     ]
+    if override is not None:  # what a model elsewhere answers to another life, it has to be asked
+        asked = [replace(leg, props=replace(leg.props, answers=None)) for leg in asked]
     return in_legs(asked)
 
 
@@ -163,6 +165,7 @@ def recorded_props(record: RunRecord, policy: object | None = None) -> Props:
         data=Path(data) if data else None,
         trust=manifest["policy"].get("trusted", False),
         tile=manifest["tile"],
+        answers=record.folder if manifest.get("status") == "finished" else None,
     )
 
 

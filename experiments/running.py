@@ -27,6 +27,7 @@ from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
 from rehearse.log import events, get_log, log_to
 from rehearse.policies.composed import Composition
+from rehearse.policies.recorded import sources
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
 from rehearse.record.scope import Scope
@@ -376,6 +377,7 @@ def first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: P
             "reference": scenario.policy.name,
             "given_as_object": props.policy is not None,
             "foreign": policy.foreign,
+            "sources": [source.origin() for source in sources(policy.asked.policy)],
             "trusted": props.trust,
         },
         "data": str(props.data.resolve()) if props.data else None,

@@ -90,12 +90,14 @@ class Asked:
         self.stage = stage
         self.name, self.version = policy.name, policy.version
         self.foreign = is_foreign(policy)
-        self.tile = tile if tile is not None else (FOREIGN_TILE if self.foreign else OWN_TILE)
+        default = getattr(policy, "tile", FOREIGN_TILE if self.foreign else OWN_TILE)
+        self.tile = tile if tile is not None else default
         self._rows = self.tile or OWN_TILE
         self.wall_limit_s = wall_limit_s
         self.account = Account()
         self.complaints: Complaints = getattr(policy, "complaints", Complaints(policy.name))
-        self._padded = self.tile > 0 and not getattr(policy, "one_by_one", False)
+        pads = getattr(policy, "one_by_one", False) or getattr(policy, "pads", False)
+        self._padded = self.tile > 0 and not pads
         self._by_replica = bool(getattr(policy, "by_replica", False))
         self._reads = bool(getattr(policy, "reads", False))
         self._rationales = len(getattr(policy, "rationales", ()))

@@ -16,6 +16,7 @@ import numpy as np
 from rehearse.columns import Array, Rows
 from rehearse.contract import Decisions, Fault, Requests, Stage
 from rehearse.errors import PolicyLoadError, did_you_mean
+from rehearse.exact import Floats
 from rehearse.policies.answers import read
 from rehearse.policies.baselines import SlateLength
 from rehearse.policies.complaints import AnswerError, Complaints
@@ -47,8 +48,7 @@ class ProbabilityPolicy:
         self._model = model
         self._inputs = Inputs(model, stage, name)
         self._classes = _classes(model, stage, name)
-        self._items = len(stage.items)
-        self._picker = Picker(self._items, check_k(given.k, stage), avoid_shown=given.avoid_shown)
+        self._choosing = Choosing(len(stage.items), check_k(given.k, stage), avoid_shown=given.avoid_shown)
 
     def decide(self, requests: Requests) -> Decisions:
         """Propose the most probable items."""
@@ -56,16 +56,28 @@ class ProbabilityPolicy:
         if chances.shape != (len(requests), len(self._classes)):
             sentence = f"predict_proba gave shape {chances.shape} for {len(requests)} requests"
             raise AnswerError(Fault.WRONG_SHAPE, sentence)
+        return self._choosing.decide(chances, self._classes, requests, self.complaints)
+
+
+class Choosing:
+    """How the probabilities of classes become slates: the most probable items that a person can have."""
+
+    def __init__(self, items: int, k: int, *, avoid_shown: bool) -> None:
+        self._items = items
+        self._picker = Picker(items, k, avoid_shown=avoid_shown)
+
+    def decide(self, chances: Floats, classes: Rows, requests: Requests, complaints: Complaints) -> Decisions:
+        """Return decisions by the probabilities (n, c) of classes, which are items by number (c,)."""
         scores = np.full((len(requests), self._items), -np.inf)
-        scores[:, self._classes] = chances
+        scores[:, classes] = chances
         broken = ~np.isfinite(chances).all(axis=1)
         scores[broken] = 0.0
         slate, score = self._picker.best(requests, lambda rows: scores[rows])
         if broken.any():
-            self.complaints.note(Fault.NOT_A_NUMBER, "predict_proba gave a probability that is no number")
+            complaints.note(Fault.NOT_A_NUMBER, "predict_proba gave a probability that is no number")
         fault = np.where(broken, np.int8(Fault.NOT_A_NUMBER), np.int8(Fault.NONE))
         made = Decisions.of(slate, score=score, propensity=1.0, fault=fault)
-        return read(made, requests, self.complaints)
+        return read(made, requests, complaints)
 
 
 class LabelPolicy:
@@ -146,10 +158,11 @@ def _listed(stage: Stage) -> str:
 
 def _classes(model: Any, stage: Stage, name: str) -> Rows:
     labels: Array = np.asarray(model.classes_)
-    return np.array([_item(label, stage, name) for label in labels.reshape(-1).tolist()], dtype=np.int64)
+    return np.array([item_of(label, stage, name) for label in labels.reshape(-1).tolist()], dtype=np.int64)
 
 
-def _item(label: object, stage: Stage, name: str) -> int:
+def item_of(label: object, stage: Stage, name: str) -> int:
+    """Return the item that a label of a model is, by name or number; PolicyLoadError where it is none."""
     if isinstance(label, str) and label in stage.items:
         return stage.items.index(label)
     number = float(label) if isinstance(label, int | float) else -1.0

@@ -6,6 +6,7 @@
     package.module:object        the same in an installed module
     model.skops                  a saved scikit-learn model
     model.pkl, model.joblib      the same as a pickle, only with trust
+    http://host/v2/models/NAME   a model behind HTTP (`policies.http`)
 
 In Python the function, class or object itself may be given, or `Shadow(live, candidate)` and its like.
 """
@@ -24,14 +25,14 @@ from typing import Any, NoReturn
 from rehearse import registry
 from rehearse.contract import Policy, Stage
 from rehearse.errors import NotFoundError, PolicyLoadError, did_you_mean
-from rehearse.policies import estimator, files, function
+from rehearse.policies import estimator, files, function, http
 from rehearse.policies.complaints import told
 from rehearse.policies.composed import Composition
 from rehearse.policies.replicas import LearningPolicy, ObjectPolicy
 from rehearse.policies.settings import checked
 from rehearse.scenario.model import Part
 
-FORMS = "A model is a registered name, file.py:function, package.module:object or file.skops."
+FORMS = "A model is a registered name, file.py:function, package.module:object, file.skops or http://…"
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 FACTORY = ({"settings", "stage"}, {"stage"})
 """The parameters by which a function is known to make a policy, and not to be one."""
@@ -57,18 +58,29 @@ def load(
         return _policy(ref, stage, given, _name_of(ref), _version_of(ref))
     text, _, query = ref.strip().partition("?")
     given |= _settings_in(query)
+    if text.startswith(http.SCHEMES):
+        return http.HttpPolicy(text, stage, given)
+    found = _in_python(text, trust=trust)
+    if found is None:
+        return _registered(text.removesuffix(":"), stage, given, trust=trust)
+    thing, name, version = found
+    return _policy(thing, stage, given, name, version)
+
+
+def _in_python(text: str, *, trust: bool) -> tuple[object, str, str] | None:
+    """Return the object that a file or module holds, its name and version; None for any other reference."""
     left, colon, attribute = text.rpartition(":")
     path = Path(left or text).expanduser()
     if path.suffix == ".py":
         thing, version = files.from_file(path, attribute if colon else "")
-        return _policy(thing, stage, given, f"{path.stem}:{attribute}", version)
+        return thing, f"{path.stem}:{attribute}", version
     if not colon and path.suffix in files.SAVED:
         thing, version = files.from_saved(path, trust=trust)
-        return _policy(thing, stage, given, path.name, version)
+        return thing, path.name, version
     if colon and attribute and DOTTED.fullmatch(left):
         thing, version = files.from_module(left, attribute)
-        return _policy(thing, stage, given, text, version)
-    return _registered(text.removesuffix(":"), stage, given, trust=trust)
+        return thing, text, version
+    return None
 
 
 def composed(plan: Composition, stage: Stage, where: str = "", *, trust: bool = False) -> Policy:

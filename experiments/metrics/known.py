@@ -30,8 +30,8 @@ from rehearse.scenario.model import Criterion
 
 GAP = "gap:"
 ANSWERED = "action >= 0"
-MODELS = "\"end\" <> 'infra_error' AND fault <> 'injected'"
-"""Turns in which the model itself was asked: not those that the scenario made fail."""
+MODELS = "\"end\" <> 'infra_error' AND fault NOT IN ('injected', 'unreached')"
+"""Turns in which the model itself was asked: not those that the scenario or the infrastructure made fail."""
 GROWTH = "count(*) FILTER (tick >= {late}) - count(*) FILTER (tick < {quarter})"
 BETTER = "where {ideal} was better by {regret:.2f}"
 

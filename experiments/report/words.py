@@ -39,6 +39,7 @@ FAULTS = {
     "too_slow": "the model's answer came after the deadline",
     "injected": "the call was made to fail by the scenario",
     "refused": "the model was not asked: an open circuit, a limit or a full queue",
+    "unreached": "the infrastructure between person and model failed",
 }
 
 COMINGS = {

@@ -79,3 +79,5 @@ class Fault(Code):
     """The scenario made the call fail."""
     REFUSED = 7
     """The model was not asked, to spare it: an open circuit, a limit of its rate, a full queue."""
+    UNREACHED = 8
+    """The infrastructure failed: no connection to the model's server, no answer in time, no service."""

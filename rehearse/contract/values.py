@@ -79,6 +79,8 @@ class Stage:
     """How many people there are in each society, with ids from 0; 0: not known."""
     ties: Network | None = None
     """Who knew whom at the start, for built-in models that look at friends; None: nobody knows anybody."""
+    deadline_ms: float = 10_000.0
+    """How long people wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True)

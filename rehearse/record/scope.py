@@ -100,9 +100,9 @@ class Scope:
 def sessions_of(turns: Columns) -> Columns:
     """Return one row a session, from turns in the order of the record.
 
-    `turn` is the number of the last one. `answers`, `accepted`, `judged`, `right`, `calls` (that the
-    scenario did not make fail), `failed` (of those) and `faults` are counts of turns; `NAME_sum` and
-    `NAME_turns` are of the turns in which NAME is known.
+    `turn` is the number of the last one. `answers`, `accepted`, `judged`, `right`, `calls` (that neither
+    scenario nor infrastructure made fail), `failed` (of those) and `faults` are counts of turns;
+    `NAME_sum` and `NAME_turns` are of the turns in which NAME is known.
     """
     turns = _filled(turns) if turns.length else no_turns()
     first = np.flatnonzero(turns["turn"] == 0)
@@ -138,7 +138,7 @@ def _filled(turns: Columns) -> Columns:
 
 
 def _events(turns: Columns) -> dict[str, Array]:
-    calls = (turns["end"] != End.INFRA_ERROR) & (turns["fault"] != Fault.INJECTED)
+    calls = (turns["end"] != End.INFRA_ERROR) & ~np.isin(turns["fault"], (Fault.INJECTED, Fault.UNREACHED))
     faults = turns["fault"] != Fault.NONE
     answered = np.asarray(turns["action"], np.int64) >= 0
     return {

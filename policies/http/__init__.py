@@ -1,0 +1,169 @@
+"""Models behind HTTP, asked in batches over connections that are kept.
+
+    http://host:8080/v2/models/NAME     the Open Inference Protocol, version 2
+    http://host:5000/invocations        MLflow's scoring server
+    http://host/anything/else           plain JSON: instances in, predictions out
+
+Calls go to the host of the reference and to no other. Where the infrastructure fails, the people of that
+call have no answer and the fault `unreached`, which is counted apart from the model's own failures. What
+the server answered is in the record, so a run is replayed without it (`policies.recorded`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from rehearse.columns import Rows, everywhere
+from rehearse.contract import NOTHING, Decisions, Fault, Requests, Stage
+from rehearse.errors import PolicyLoadError
+from rehearse.policies.complaints import AnswerError, Complaints
+from rehearse.policies.http.protocols import FORMS, Form, OpenInference, decoded, encoded, protocol_of
+from rehearse.policies.http.settings import HttpSettings
+from rehearse.policies.http.wire import Wire
+from rehearse.policies.settings import checked
+from rehearse.policies.signature import Signature
+
+SCHEMES = ("http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a call: decoded values, or what went wrong."""
+
+    value: object
+    error: AnswerError | None
+    attempts: int
+
+
+class HttpPolicy:
+    """A model behind HTTP; an answer that a call could not bring is a fault of the rows in that call."""
+
+    foreign = True
+    reads = True
+    remote = True
+    """A record holds all that is known of its answers."""
+    pads = True
+    """Its calls have one size already."""
+
+    def __init__(self, url: str, stage: Stage, settings: Mapping[str, Any]) -> None:
+        """Take an address and settings; nobody is called yet. Raises PolicyLoadError."""
+        given = checked(HttpSettings, settings, url)
+        _check_address(url)
+        protocol = given.protocol or protocol_of(url)
+        self.name = _name_of(url)
+        self.version = given.version or "unknown"
+        self.complaints = Complaints(self.name)
+        self.columns: dict[str, Any] = {"attempts": np.int8} if given.retries else {}
+        self.tile = given.batch * given.concurrency
+        self._given, self._stage, self._protocol = given, stage, protocol
+        self._form: Form = FORMS[protocol](url, given)
+        timeout_ms = given.timeout_ms if given.timeout_ms is not None else stage.deadline_ms
+        self._wire = Wire(url, given.secrets, timeout_ms / 1000.0, given.concurrency)
+        self._wanted: tuple[str, ...] | None = None
+
+    @cached_property
+    def _signature(self) -> Signature:
+        return Signature(self._given, self._stage, self.name, self._wanted)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._given.concurrency, thread_name_prefix="rehearse-http")
+
+    def meet(self) -> None:
+        """Find the server before the first question; raises PolicyLoadError where it cannot be asked."""
+        status, reply = self._wire.find(self._form.about)
+        if isinstance(self._form, OpenInference):
+            if status >= 400:
+                problem = f"{self._form.about} answered {status}, so the model is not there."
+                raise PolicyLoadError(problem, "Correct the name of the model, or load it into the server.")
+            self._learn(reply)
+        self._signature.names  # noqa: B018 - columns that do not fit are found out now
+
+    def _learn(self, reply: bytes) -> None:
+        try:
+            metadata = json.loads(reply)
+        except ValueError:
+            return
+        if not isinstance(metadata, Mapping) or not isinstance(self._form, OpenInference):
+            return
+        self._wanted = self._form.hear(metadata)
+        versions: Sequence[object] = metadata.get("versions") or ()
+        if self._given.version is None and len(versions) == 1:
+            self.version = str(versions[0])
+
+    def origin(self) -> dict[str, Any]:
+        """Return where the model comes from, for the manifest."""
+        return {"kind": "http", "url": self._wire.url, "protocol": self._protocol, "version": self.version}
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Ask the server about each person; several calls are under way at a time."""
+        starts = range(0, len(requests), self._given.batch)
+        calls = [np.arange(s, min(s + self._given.batch, len(requests))) for s in starts]
+        bodies = [self._body(requests, rows) for rows in calls]
+        one = len(calls) == 1
+        replies = [self._call(bodies[0])] if one else list(self._pool.map(self._call, bodies))
+        return Decisions.join(
+            [self._read(reply, requests, rows) for reply, rows in zip(replies, calls, strict=True)]
+        )
+
+    def _body(self, requests: Requests, rows: Rows) -> bytes:
+        return encoded(self._form.body(self._signature, requests.take(self._full(rows))))
+
+    def _full(self, rows: Rows) -> Rows:
+        missing = self._given.batch - len(rows)
+        return np.concatenate([rows, np.full(missing, rows[0])]) if missing else rows
+
+    def _call(self, body: bytes) -> Reply:
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return Reply(decoded(self._wire.post(self._form.asks, body)), None, attempts)
+            except AnswerError as error:
+                if error.fault != Fault.UNREACHED or attempts > self._given.retries:
+                    return Reply(None, error, attempts)
+
+    def _read(self, reply: Reply, requests: Requests, rows: Rows) -> Decisions:
+        n = len(rows)
+        try:
+            decisions = self._decisions(reply, requests, rows)
+        except AnswerError as error:
+            self.complaints.note(error.fault, error.sentence)
+            decisions = Decisions.of(np.full(n, NOTHING), fault=error.fault)
+        if not self.columns:
+            return decisions
+        return replace(decisions, detail={"attempts": everywhere(reply.attempts, n, np.int8)})
+
+    def _decisions(self, reply: Reply, requests: Requests, rows: Rows) -> Decisions:
+        if reply.error is not None:
+            raise reply.error
+        asked = requests.take(self._full(rows))
+        return self._form.read(reply.value, self._signature, asked, self.complaints).take(
+            np.arange(len(rows))
+        )
+
+
+def _check_address(url: str) -> None:
+    parts = urlsplit(url)
+    if not parts.hostname or not re.search(r"^[^:]+(:\d+)?$|\](:\d+)?$", parts.netloc.rpartition("@")[2]):
+        problem = f"{url!r} names no host, or no port that can be."
+        raise PolicyLoadError(problem, "Write http://host:port/v2/models/NAME, or …/invocations.")
+    if parts.username or parts.password:
+        problem = f"the address of the model at {parts.hostname} holds a name or a password."
+        raise PolicyLoadError(
+            problem, "Name an environment variable: settings: {secrets: {Authorization: MY_TOKEN}}."
+        )
+
+
+def _name_of(url: str) -> str:
+    _, v2, name = url.partition("/v2/models/")
+    return name.removesuffix("/infer") if v2 else url

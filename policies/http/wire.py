@@ -1,0 +1,129 @@
+"""Bytes to a server and back: connections that are kept, a deadline, marks of synthetic traffic.
+
+Whatever lies between the model and us (no connection, no answer in time, a gateway without a service) is
+`Fault.UNREACHED`; what the server says of the question itself (400, 422, 500) is the model's own failure.
+Nothing is followed elsewhere, and no proxy is taken from the environment: calls go to the host named.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rehearse.contract import Fault
+from rehearse.errors import PolicyLoadError
+from rehearse.policies.complaints import AnswerError
+
+LONGEST = 64 * 2**20
+"""Bytes of a reply that are read; a longer one is cut off and counts as a failure of the model."""
+OF_INFRASTRUCTURE = frozenset({401, 403, 404, 407, 408, 421, 425, 429, 502, 503, 504})
+"""Statuses that say that the model was not asked."""
+QUOTED = 200
+HIDDEN = "***"
+
+
+class Wire:
+    """A server that is sent JSON; safe to use from several threads."""
+
+    def __init__(self, url: str, hidden: Mapping[str, str], timeout_s: float, connections: int) -> None:
+        """Take the address, headers with the environment variables that hold their values, and limits."""
+        self.url = url
+        self._variables = dict(hidden)
+        self._timeout_s = timeout_s
+        self._connections = connections
+        self._trace = secrets.token_hex(16)
+
+    @cached_property
+    def _secrets(self) -> dict[str, str]:
+        missing = [name for name in self._variables.values() if name not in os.environ]
+        if missing:
+            problem = f"the environment has no variable {missing[0]!r}, which holds a secret for {self.url}."
+            raise PolicyLoadError(problem, "Set it, and run again.")
+        return {header: os.environ[name] for header, name in self._variables.items()}
+
+    @cached_property
+    def _client(self) -> Any:
+        import httpx2
+
+        return httpx2.Client(
+            headers=marks() | self._secrets,
+            timeout=self._timeout_s,
+            limits=httpx2.Limits(
+                max_connections=self._connections, max_keepalive_connections=self._connections
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def post(self, url: str, body: bytes) -> bytes:
+        """Send a body and return the reply; AnswerError UNREACHED or RAISED where there is none to use."""
+        status, reply = self._send("POST", url, body)
+        if status < 300:
+            return reply
+        text = self._plain(reply.decode(errors="replace").strip()[:QUOTED])
+        if status < 400 or status in OF_INFRASTRUCTURE:
+            raise AnswerError(Fault.UNREACHED, f"was not reached: {self.url} answered {status} {text}")
+        raise AnswerError(Fault.RAISED, f"answered {status} {text}")
+
+    def find(self, url: str) -> tuple[int, bytes]:
+        """Ask for what a server says of itself; raises PolicyLoadError where no server answers."""
+        try:
+            return self._send("GET", url, None)
+        except AnswerError as error:
+            problem = f"the model {error.sentence}."
+            raise PolicyLoadError(problem, "Start its server, or correct the address.") from None
+
+    def _send(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
+        import httpx2
+
+        due = time.monotonic() + self._timeout_s
+        headers = {"traceparent": f"00-{self._trace}-{secrets.token_hex(8)}-01"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            with self._client.stream(method, url, content=body, headers=headers) as response:
+                return response.status_code, self._read(response, due)
+        except httpx2.TimeoutException:
+            raise self._late() from None
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            said = self._plain(f"{type(error).__name__}: {error}"[:QUOTED])
+            raise AnswerError(Fault.UNREACHED, f"was not reached at {self.url}: {said}") from None
+
+    def _read(self, response: Any, due: float) -> bytes:
+        chunks, length = [], 0
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            length += len(chunk)
+            if length > LONGEST:
+                raise AnswerError(Fault.WRONG_SHAPE, f"answered more than {LONGEST:,} bytes")
+            if time.monotonic() > due:
+                raise self._late()
+        return b"".join(chunks)
+
+    def _late(self) -> AnswerError:
+        sentence = f"was not reached at {self.url}: no answer within {1000 * self._timeout_s:g} ms"
+        return AnswerError(Fault.UNREACHED, sentence)
+
+    def _plain(self, text: str) -> str:
+        """Return a text of others without the secrets that it may repeat."""
+        for secret in filter(None, self._secrets.values()):
+            text = text.replace(secret, HIDDEN)
+        return text
+
+
+def marks() -> dict[str, str]:
+    """Return the headers by which services know this traffic from that of people."""
+    try:
+        ours = version("rehearse")
+    except PackageNotFoundError:  # run from its sources
+        ours = "unreleased"
+    return {
+        "User-Agent": f"rehearse/{ours} (synthetic traffic)",
+        "baggage": "user_agent.synthetic.type=test",
+        "Accept": "application/json",
+    }
