@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rehearse.policies.composed import Composition
+from rehearse.policies.loading import kind_of
 from rehearse.scenario.model import Scenario
 
 
@@ -18,6 +19,16 @@ def only_python(policy: object | None) -> object | None:
 def settings_of(scenario: Scenario, name: str) -> list[Mapping[str, Any]]:
     """Return the settings of every part of the policy that has this registered name, outermost first."""
     return list(_found(scenario.policy.model_dump(), name))
+
+
+def parts_of(name: str, settings: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, str]]:
+    """Return the parts of a policy made of others, those within them too: where each stands, and its name."""
+    kind = kind_of(name)
+    for word in () if kind is None else kind.parts:
+        part: Any = settings.get(word)
+        whole: Mapping[str, Any] = part if isinstance(part, Mapping) else {"name": str(part)}
+        yield f"{where}{word}", str(whole.get("name"))
+        yield from parts_of(str(whole.get("name")), whole.get("settings", {}), f"{where}{word}.")
 
 
 def scheduled(scenario: Scenario) -> list[dict[str, Any]]:

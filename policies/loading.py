@@ -93,8 +93,9 @@ def composed(plan: Composition, stage: Stage, where: str = "", *, trust: bool = 
             spec, settings = named.name, named.settings
         else:
             settings = {}
-        if isinstance(spec, str) and _is_composition(spec):
-            spec = _plan(spec, settings)
+        kind = kind_of(spec) if isinstance(spec, str) else None
+        if kind is not None:
+            spec = checked(kind, settings, kind.registered)
         if isinstance(spec, Composition):
             return composed(spec, stage, place, trust=trust)
         return load(spec, stage, settings, trust=trust)
@@ -102,18 +103,13 @@ def composed(plan: Composition, stage: Stage, where: str = "", *, trust: bool = 
     return plan.made(stage, part, where)
 
 
-def _is_composition(name: str) -> bool:
+def kind_of(name: str) -> type[Composition] | None:
+    """Return the kind of policies made of others that is registered under a name; None: it is none."""
     entry = registry.entries("policies").get(name)
     if entry is None or not entry.target.startswith("rehearse.policies."):
-        return False
-    made = entry.load()
-    return isinstance(made, type) and issubclass(made, Composition)
-
-
-def _plan(name: str, settings: Mapping[str, Any]) -> Composition:
-    kind: Any = registry.find("policies", name).load()
-    plan: Composition = checked(kind, settings, name)
-    return plan
+        return None
+    made: Any = entry.load()
+    return made if isinstance(made, type) and issubclass(made, Composition) else None
 
 
 def _settings_in(query: str) -> dict[str, Any]:
@@ -141,8 +137,9 @@ def _registered(name: str, stage: Stage, settings: Mapping[str, Any], *, trust: 
     except Exception as error:
         problem = f"the policy {name!r} ({entry.target}) cannot be imported: it {told(error)}."
         raise PolicyLoadError(problem, "Reinstall or mend the package that it comes from.") from error
-    if _is_composition(name):
-        return composed(_plan(name, settings), stage, trust=trust)
+    kind = kind_of(name)
+    if kind is not None:
+        return composed(checked(kind, settings, name), stage, trust=trust)
     if entry.target.startswith("rehearse.policies."):
         made: Policy = factory(settings, stage)
         return made

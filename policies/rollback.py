@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from rehearse.columns import Array
-from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Requests, Stage
+from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Publishes, Requests, Stage
 from rehearse.errors import PolicyLoadError, UserError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.policies.composed import MODEL, Composed, Composition, Load, models_of, noted
@@ -94,6 +94,15 @@ class RollbackPolicy(Composed):
         kept["monitored"][judged] = mean[judged]
         kept["back"][judged & (kept["breaches"] >= self._given.ticks)] = 1
 
+    def published(self) -> Mapping[str, Array]:
+        """Return what is known of the version in service in each society, where both tell the same things."""
+        parts = [part.policy for part in self.parts.values()]
+        now, before = (part.published() if isinstance(part, Publishes) else {} for part in parts)
+        back = self._kept["back"] == 1
+        if not back.any():
+            return now
+        return {name: _by_society(back, now[name], before[name]) for name in now if name in before}
+
     def state(self) -> dict[str, Array]:
         """Return what is remembered of each society, and what the parts remember."""
         return super().state() | {name: array.copy() for name, array in self._kept.items()}
@@ -142,3 +151,11 @@ class RollbackPolicy(Composed):
         }
         whole = feedback.detail.get(BACK, np.zeros(len(none))) != NOTHING  # not a label alone, come late
         return np.where(whole, none if found[what] is None else found[what], np.nan)
+
+
+def _by_society(back: Flags, now: Array, before: Array) -> Array:
+    """Return numbers of the version in service, shape (societies,) or (societies, groups)."""
+    numbers = (np.asarray(array, dtype=np.float64) for array in (now, before))
+    one, other = (array[:, None] if array.ndim == 1 else array for array in numbers)
+    whole = np.where(back[:, None], other, one)
+    return whole[:, 0] if whole.shape[1] == 1 else whole

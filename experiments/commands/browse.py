@@ -85,6 +85,8 @@ def schema() -> None:
 
 
 def _told(scenario: Scenario) -> list[str]:
+    from rehearse.experiments.composition import parts_of
+
     people, time = scenario.people, scenario.time
     rows = [
         ("world", scenario.world.name),
@@ -92,6 +94,7 @@ def _told(scenario: Scenario) -> list[str]:
         ("goals", ", ".join(goal.name for goal in people.goals)),
         ("graph", people.society.graph.kind),
         ("policy", scenario.policy.name),
+        *(("", f"{where}: {name}") for where, name in parts_of(**scenario.policy.model_dump())),
         ("time", f"{time.ticks:,} ticks (a tick is a {time.unit}), at most {time.max_turns} turns a session"),
         ("seed", str(scenario.seed)),
     ]

@@ -72,6 +72,16 @@ def test_a_society_goes_back_after_so_many_breaches_on_end():
     assert (again.decide(requests()).action == 2).all()
 
 
+def test_what_is_published_is_of_the_version_in_service():
+    """In a society that went back the public knows the previous version's rule."""
+    low, high = ('threshold-v1?feature="x"&at=0.1', 'threshold-v1?feature="x"&at=0.7')
+    policy = load(Rollback(low, high, at_least=0.5, ticks=1), STAGE)
+    asked = requests()
+    policy.learn(told(asked, policy.decide(asked), (1, 0)))
+    known = policy.published()["threshold.x"]
+    assert np.array_equal(known.reshape(2, -1)[:, 0], [0.1, 0.7])
+
+
 def test_too_few_turns_are_no_breach():
     """A tick with fewer turns than asked for changes nothing."""
     offered, last = lived(load(Rollback(TRAIN, BUS, at_least=0.5, ticks=1, turns=21), STAGE), [(0, 0)] * 3)
