@@ -21,7 +21,6 @@ from rehearse.policies.baselines import Random
 from rehearse.policies.composed import Composed, Composition, Load, noted, put_together
 from rehearse.policies.conditions import Decider, concerns, group_number
 from rehearse.policies.judge import failed
-from rehearse.scenario.base import Positive
 from rehearse.scenario.model import FaultKind, FaultSpec
 
 KINDS: tuple[str, ...] = get_args(FaultKind)
@@ -112,8 +111,6 @@ class Faults(Composition):
     policy: Any
     faults: tuple[FaultSpec, ...]
     """What goes wrong, one after another, as in a scenario's `faults`."""
-    deadline_ms: Positive = 10_000.0
-    """How long a call takes that times out, in simulated milliseconds."""
 
     def made(self, stage: Stage, load: Load, where: str) -> Composed:
         """Return the policy."""
@@ -127,7 +124,7 @@ class FaultyPolicy(Composed):
         self._stale = any(fault.kind == "stale_features" for fault in given.faults)
         own = {"injected": np.int8}
         super().__init__(given.registered, {"policy": policy}, stage, own, learns=self._stale)
-        self._strikes = Strikes(given.faults, stage, given.deadline_ms, where)
+        self._strikes = Strikes(given.faults, stage, stage.deadline_ms, where)
         self.words["injected"] = KINDS
         size = len(self.replicas), 0
         self._seen: Flags = np.zeros(size, dtype=np.bool_)
