@@ -71,9 +71,14 @@ def inputs(scenario: Scenario, data: Path | None) -> dict[str, str]:
         Path(source.table) if source and source.table != "world" else None,
         *(Path(graph.path) for graph in scenario.people.society.graphs.values() if graph.path),
         *(Path(name.rpartition(":")[0]) for name in code if ":" in name),
-        Path(scenario.policy.name.split(":")[0]),
+        policy_file(scenario),
     ]
     return {str(p.resolve()): file_digest(p) for p in paths if p is not None and p.is_file()}
+
+
+def policy_file(scenario: Scenario) -> Path:
+    """Return where the policy lies, if its name is that of a file."""
+    return Path(scenario.policy.name.partition("?")[0].partition(":")[0])
 
 
 def people_digest(scenario: Scenario, files: Mapping[str, str]) -> str:
@@ -86,8 +91,8 @@ def people_digest(scenario: Scenario, files: Mapping[str, str]) -> str:
         whole.pop(name)
     for name in ("assumptions", "limitations", "latency", "faults", "guards"):
         whole.pop(name)
-    policy_file = str(Path(scenario.policy.name.split(":")[0]).resolve())
-    whole["inputs"] = sorted(digest for path, digest in files.items() if path != policy_file)
+    of_policy = str(policy_file(scenario).resolve())
+    whole["inputs"] = sorted(digest for path, digest in files.items() if path != of_policy)
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

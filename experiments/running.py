@@ -286,9 +286,10 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
         return scenario.model_copy(update={"policy": spelled})
     given = getattr(policy, "__name__", type(policy).__name__)
     name = policy if isinstance(policy, str) else f"python:{given}"
-    path, colon, attribute = name.partition(":")
+    text, mark, query = name.partition("?")
+    path, colon, attribute = text.partition(":")
     if Path(path).is_file():  # a run is replayed from elsewhere too
-        name = f"{Path(path).resolve()}{colon}{attribute}"
+        name = f"{Path(path).resolve()}{colon}{attribute}{mark}{query}"
     settings = scenario.policy.settings if name == scenario.policy.name else {}
     return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
 

@@ -21,6 +21,8 @@ LOAD_LIMIT_S = 120.0
 PICKLES = {".pkl", ".pickle", ".joblib"}
 TRUST = "say --trust (in Python: trust=True)"
 SAVED = {".skops", *PICKLES}
+MODELS = {".py", ".onnx", *SAVED}
+"""Files that may hold a model."""
 
 
 def digest(content: bytes) -> str:
@@ -49,7 +51,7 @@ def content_of(path: Path) -> bytes:
 
 def _beside(path: Path) -> str:
     folder = path.parent
-    names = [p.name for p in folder.iterdir() if p.suffix in {".py", *SAVED}] if folder.is_dir() else []
+    names = [p.name for p in folder.iterdir() if p.suffix in MODELS] if folder.is_dir() else []
     return did_you_mean(path.name, names) if names else "Check the path."
 
 
@@ -60,7 +62,7 @@ def from_file(path: Path, attribute: str) -> tuple[object, str]:
     if not attribute:
         problem = f"{path} is named without saying what in it is the model."
         raise PolicyLoadError(problem, _say_which(path.as_posix(), known))
-    module = _safely(f"the file {path}", lambda: _run(path, content))
+    module = safely(f"the file {path}", lambda: _run(path, content))
     return _attribute(module, attribute, str(path), known), digest(content)
 
 
@@ -70,7 +72,7 @@ def from_module(name: str, attribute: str) -> tuple[object, str]:
         problem = f"the module {name} is named without saying what in it is the model."
         raise PolicyLoadError(problem, f"Write {name}:something.")
     try:
-        module = _safely(f"the module {name}", lambda: importlib.import_module(name))
+        module = safely(f"the module {name}", lambda: importlib.import_module(name))
     except PolicyLoadError as error:
         if isinstance(error.__cause__, ModuleNotFoundError) and name.startswith(error.__cause__.name or "\0"):
             problem = f"there is no module {error.__cause__.name!r}, asked for as {name}:{attribute}."
@@ -91,11 +93,11 @@ def from_saved(path: Path, *, trust: bool) -> tuple[object, str]:
     """
     content = content_of(path)
     if path.suffix == ".skops":
-        return _safely(f"the model {path}", lambda: _skops(path, trust=trust)), digest(content)
+        return safely(f"the model {path}", lambda: _skops(path, trust=trust)), digest(content)
     if not trust:
         problem = f"{path} is a pickle, which can run any code when it is opened."
         raise PolicyLoadError(problem, f"Save the model with skops, or {TRUST}.")
-    return _safely(f"the model {path}", lambda: _unpickle(path)), digest(content)
+    return safely(f"the model {path}", lambda: _unpickle(path)), digest(content)
 
 
 def _skops(path: Path, *, trust: bool) -> object:
@@ -135,7 +137,8 @@ def _run(path: Path, content: bytes) -> ModuleType:
     return module
 
 
-def _safely(what: str, load: Callable[[], Any]) -> Any:
+def safely(what: str, load: Callable[[], Any]) -> Any:
+    """Return what `load` gives, within a limit of time; whatever it raises becomes a PolicyLoadError."""
     try:
         with within(LOAD_LIMIT_S, what):
             return load()

@@ -5,6 +5,7 @@
     mymodel.py:decide            a function, class or object in a file
     package.module:object        the same in an installed module
     model.skops                  a saved scikit-learn model
+    model.onnx                   a model for ONNX Runtime
     model.pkl, model.joblib      the same as a pickle, only with trust
     http://host/v2/models/NAME   a model behind HTTP (`policies.http`)
 
@@ -25,14 +26,16 @@ from typing import Any, NoReturn
 from rehearse import registry
 from rehearse.contract import Policy, Stage
 from rehearse.errors import NotFoundError, PolicyLoadError, did_you_mean
-from rehearse.policies import estimator, files, function, http
+from rehearse.policies import estimator, files, function, http, onnx
 from rehearse.policies.complaints import told
 from rehearse.policies.composed import Composition
 from rehearse.policies.replicas import LearningPolicy, ObjectPolicy
 from rehearse.policies.settings import checked
 from rehearse.scenario.model import Part
 
-FORMS = "A model is a registered name, file.py:function, package.module:object, file.skops or http://…"
+FORMS = (
+    "A model is a registered name, file.py:function, package.module:object, file.skops, file.onnx or http://…"
+)
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 FACTORY = ({"settings", "stage"}, {"stage"})
 """The parameters by which a function is known to make a policy, and not to be one."""
@@ -60,6 +63,8 @@ def load(
     given |= _settings_in(query)
     if text.startswith(http.SCHEMES):
         return http.HttpPolicy(text, stage, given)
+    if text.endswith(onnx.SUFFIX):
+        return onnx.from_file(Path(text).expanduser(), stage, given)
     found = _in_python(text, trust=trust)
     if found is None:
         return _registered(text.removesuffix(":"), stage, given, trust=trust)

@@ -87,16 +87,19 @@ class Signature:
     def read(self, outputs: Mapping[str, Any], requests: Requests, complaints: Complaints) -> Decisions:
         """Return outputs, by name, as decisions; raises AnswerError where they cannot be read."""
         found = self._roles(outputs)
-        if "scores" in found and self._outputs.action is None:
-            chances, classes = self._scores(outputs[found["scores"]], len(requests))
-            return self._choosing.decide(chances, classes, requests, complaints)
+        told = {role: outputs[name] for role, name in found.items() if role != "scores"}
+        if "scores" in found and (self._outputs.action is None or self._outputs.scores is not None):
+            chances, classes = self._scores(
+                outputs[found["scores"]], len(requests), known="action" not in found
+            )
+            if classes is not None and self._outputs.action is None:
+                return self._choosing.decide(chances, classes, requests, complaints)
+            told = {"score": chances.max(axis=1)} | told  # which class a column is, the model keeps to itself
         if "action" not in found:
             raise AnswerError(
                 Fault.WRONG_SHAPE, f"gave {_listed(outputs)}, none of which is said to be its action"
             )
-        return read(
-            {role: outputs[name] for role, name in found.items() if role != "scores"}, requests, complaints
-        )
+        return read(told, requests, complaints)
 
     def _roles(self, outputs: Mapping[str, Any]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -114,22 +117,28 @@ class Signature:
             found["scores"] = found.pop("action")
         return found
 
-    def _scores(self, raw: Any, n: int) -> tuple[Floats, Rows]:
+    def _scores(self, raw: Any, n: int, *, known: bool) -> tuple[Floats, Rows | None]:
+        """Return scores (n, c) and the items of their columns; if `known`, all in order unless said."""
         classes = self._classes
         if (
             isinstance(raw, Sequence) and len(raw) and isinstance(raw[0], Mapping)
-        ):  # a mapping a row, by class
+        ):  # by class, a mapping a row
             labels = list(raw[0])
             classes = _items(labels, self._stage, self._name) if classes is None else classes
             raw = [[row.get(label, np.nan) for label in labels] for row in raw]
-        if classes is None:
+        if classes is None and known:
             classes = np.arange(len(self._stage.items), dtype=np.int64)
         try:
             chances = np.asarray(raw, dtype=np.float64)
         except (TypeError, ValueError):
             raise AnswerError(Fault.NOT_A_NUMBER, "gave scores that are no numbers") from None
-        if chances.shape != (n, len(classes)):
-            sentence = f"gave scores of shape {chances.shape} for {n} requests and {len(classes)} classes"
+        width = (
+            chances.shape[1]
+            if classes is None and chances.ndim == 2
+            else (0 if classes is None else len(classes))
+        )
+        if chances.shape != (n, width) or not width:
+            sentence = f"gave scores of shape {chances.shape} for {n} requests and {width} classes"
             raise AnswerError(Fault.WRONG_SHAPE, sentence)
         return chances, classes
 
