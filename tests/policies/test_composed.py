@@ -241,3 +241,21 @@ def test_decisions_hold_their_details_together():
     answer = replace(Decisions.of(np.arange(4)), detail={"arm": np.arange(4, dtype=np.int8)})
     joined = Decisions.join([answer.take(np.array([3, 1])), answer])
     assert joined.detail["arm"].tolist() == [3, 1, 0, 1, 2, 3]
+
+
+def test_the_challenger_of_the_catalogue_goes_bad_and_is_rolled_back():
+    """It serves more and more, better than the champion, until it is poisoned; days later nobody meets it."""
+    _, turns = lived(rehearse.load("champion-challenger", replicas=2), None)
+    tick, challenger = turns["tick"], turns["arm"] == 1
+    for day, share in ((3, 0.01), (9, 0.05), (15, 0.1), (21, 0.25), (27, 0.5)):
+        near = abs(tick - day) <= 2
+        assert abs(challenger[near].mean() - share) < 0.04
+    back = turns["rolled_back"] == 1
+    for replica in (0, 1):
+        first = tick[back & (turns["replica"] == replica)].min()
+        assert 33 <= first <= 44
+        assert not challenger[(turns["replica"] == replica) & (tick >= first)].any()
+    regret = [np.nanmean(turns["regret"][challenger & days]) for days in (tick < 30, tick >= 30)]
+    usual = np.nanmean(turns["regret"][turns["arm"] == 0])
+    assert regret[0] < usual - 0.3
+    assert regret[1] > usual + 0.3
