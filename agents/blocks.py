@@ -17,7 +17,7 @@ from rehearse.columns import Columns
 from rehearse.compiled import inlined
 from rehearse.exact import Floats
 
-CHUNK = 8192
+CHUNK = 16384
 """Rows worked on at once where a whole population passes by."""
 
 

@@ -316,7 +316,7 @@ class Crowd:
             rows = np.arange(piece.start, piece.stop)
             self._feelings.rest(piece)
             self._life.decide(piece, tick)
-            self._goals.expire(rows, tick)
+            self._goals.expire(piece, tick)
             for kind, rate in enumerate(self.agenda.rate):
                 self._goals.arise("rate", rows, kind, rate, first=tick + 1)
         if self.ties is not None:

@@ -135,14 +135,15 @@ class Goals:
                 rows = np.flatnonzero(ties.mean(just_met == kind) > 0.0)
                 self.arise("friend", rows, kind, likely, first=first)
 
-    def expire(self, rows: Rows, tick: int) -> None:
-        """Let people give up the goals whose last tick this is."""
-        kind = raw(self.columns, "goal_kind").take(rows, axis=0)
-        over = (kind >= 0) & (raw(self.columns, "goal_deadline").take(rows, axis=0) <= tick)
-        some = over.any(axis=1)
-        if some.any():
-            raw(self.columns, "goals_given_up")[rows[some]] += over[some].sum(axis=1, dtype=np.int32)
-            self._remove(rows[some], over[some])
+    def expire(self, piece: slice, tick: int) -> None:
+        """Let people of a piece of the population give up the goals whose last tick this is."""
+        kind, deadline = (raw(self.columns, name)[piece] for name in ("goal_kind", "goal_deadline"))
+        over = (kind >= 0) & (deadline <= tick)
+        some = np.flatnonzero(over.any(axis=1))
+        if len(some):
+            rows, gone = piece.start + some, over.take(some, axis=0)
+            raw(self.columns, "goals_given_up")[rows] += gone.sum(axis=1, dtype=np.int32)
+            self._remove(rows, gone)
 
     def met(self, rows: Rows, tick: int) -> None:
         """Let people leave the goal they pursued behind as met; what comes after it arises."""
@@ -191,8 +192,10 @@ class Goals:
         near = np.clip((days - left) / np.maximum(days - 1.0, 1.0), 0.0, 1.0)
         return np.asarray(self._rule(self.agenda.revision, rows) * np.where(days > 1.0, near, 1.0))
 
-    def _rule(self, rule: Floats, rows: Rows) -> Floats:
-        """Return what a rule says for the goal that each person pursues."""
+    def _rule(self, rule: Floats, rows: Rows) -> Floats | float:
+        """Return what a rule says for the goal that each person pursues; one number where all are alike."""
+        if len(rule) == 1:
+            return float(rule[0])
         return np.asarray(rule.take(np.maximum(self._top("goal_kind", rows), 0)))
 
     def _top(self, name: str, rows: Rows) -> NDArray[Any]:
@@ -216,23 +219,26 @@ class Goals:
             "goal_got": 0.0,
         }
         for name, value in values.items():
-            stack = raw(self.columns, name).take(rows, axis=0)
-            stack[:, 1:] = stack[:, :-1].copy()
-            stack[:, 0] = value
-            self.columns[name][rows] = stack
+            stack = raw(self.columns, name)
+            if stack.shape[1] > 1:
+                stack[rows, 1:] = stack[rows, :-1]
+            stack[rows, 0] = value
         self.columns["progress"][rows] = 0.0
 
     def _pop(self, rows: Rows) -> None:
         """Take the top off the stacks; those below move up."""
         for name, nothing in EMPTY.items():
-            stack = raw(self.columns, name).take(rows, axis=0)
-            stack[:, :-1] = stack[:, 1:].copy()
-            stack[:, -1] = nothing
-            self.columns[name][rows] = stack
+            stack = raw(self.columns, name)
+            if stack.shape[1] > 1:
+                stack[rows, :-1] = stack[rows, 1:]
+            stack[rows, -1] = nothing
         self._refresh(rows)
 
     def _remove(self, rows: Rows, gone: Flags) -> None:
-        """Take the goals marked in `gone` (n, g) off the stacks; those below move up."""
+        """Take the goals marked in `gone` (n, g), one or more a person, off the stacks; others move up."""
+        if gone.shape[1] == 1:
+            self._pop(rows)
+            return
         order = np.argsort(gone, axis=1, kind="stable")
         trailing = np.sort(gone, axis=1)
         for name, nothing in EMPTY.items():
@@ -242,7 +248,10 @@ class Goals:
         self._refresh(rows)
 
     def _refresh(self, rows: Rows) -> None:
-        """Set the progress of people whose top goal may be another one now."""
+        """Set the progress of people whose top goal, taken off, may have been followed by another."""
+        if raw(self.columns, "goal_kind").shape[1] == 1:
+            self.columns["progress"][rows] = 0.0
+            return
         progress = np.minimum(self._top("goal_got", rows) / self._rule(self.agenda.need, rows), 1.0)
         self.columns["progress"][rows] = np.where(self._top("goal_kind", rows) >= 0, progress, 0.0)
 

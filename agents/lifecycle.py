@@ -96,13 +96,13 @@ def coming(arrivals: Arrivals, scheduled: Flags, word: Floats) -> tuple[Floats, 
     return scheduled.astype(np.float64), np.full(len(word), arrivals.rate), arrivals.word_of_mouth * word
 
 
-def leaving(churn: Churn, satisfaction: Floats, trust: Floats, gone: Floats) -> tuple[Floats, ...]:
-    """Return the hazards of leaving, in the order of `Leaving`."""
+def leaving(churn: Churn, satisfaction: Floats, trust: Floats, gone: Floats) -> tuple[Floats | float, ...]:
+    """Return the hazards of leaving, in the order of `Leaving`; 0 is one that nobody runs."""
     return (
-        np.full(len(trust), churn.rate),
-        churn.dissatisfaction * (1.0 - satisfaction),
-        churn.distrust * (1.0 - trust * trust),
-        churn.friends * gone,
+        churn.rate and np.full(len(trust), churn.rate),
+        churn.dissatisfaction and churn.dissatisfaction * (1.0 - satisfaction),
+        churn.distrust and churn.distrust * (1.0 - trust * trust),
+        churn.friends and churn.friends * gone,
     )
 
 
@@ -111,7 +111,7 @@ def returning(returns: Returns, here: Floats) -> tuple[Floats, ...]:
     return np.full(len(here), returns.rate), returns.friends * here
 
 
-def struck(hazards: Sequence[Floats], uniform: Floats) -> Codes:
+def struck(hazards: Sequence[Floats | float], uniform: Floats) -> Codes:
     """Return which hazard strikes each row, a position in `hazards`, or -1 for none.
 
     The hazards lie one after another from 0 on; what the uniform number falls into strikes. So the
@@ -120,6 +120,8 @@ def struck(hazards: Sequence[Floats], uniform: Floats) -> Codes:
     found = np.full(len(uniform), NOTHING, dtype=np.int8)
     reached = np.zeros(len(uniform))
     for place, hazard in enumerate(hazards):
+        if isinstance(hazard, float) and hazard == 0.0:
+            continue
         reached += hazard
         found[(found == NOTHING) & (uniform < reached)] = place
     return found
@@ -278,16 +280,23 @@ class Lifecycle:
         columns = self._columns
         if not self._on:
             return
-        here = raw(columns, "alive")[piece].copy()
-        arrived, returned = raw(columns, "arrived")[piece], raw(columns, "returned")[piece]
-        # Whom a program removed did not leave: such a person does not come back.
-        left = raw(columns, "left")[piece] >= np.maximum(arrived, returned)
-        raw(columns, "ticks_here")[piece] += here
+        alive = raw(columns, "alive")[piece]
+        raw(columns, "ticks_here")[piece] += alive
         u = self._chance.uniform("life", columns["replica"][piece], columns["user"][piece], tick=tick)[:, 0]
-        new, away = ~here & (arrived < 0), ~here & (arrived >= 0) & left
-        for who, law in ((here, self._leave), (away, self._return), (new, self._arrive)):
+        here, gone = np.flatnonzero(alive), np.flatnonzero(~alive)
+        self._leave(piece.start + here, u.take(here), tick)
+        if len(gone):
+            self._come(piece.start + gone, u.take(gone), tick)
+
+    def _come(self, rows: Rows, uniform: Floats, tick: int) -> None:
+        """Let some of those who are not here come with the next tick."""
+        arrived, returned, left = (raw(self._columns, n).take(rows) for n in ("arrived", "returned", "left"))
+        new = arrived < 0
+        # Whom a program removed did not leave: such a person does not come back.
+        away = ~new & (left >= np.maximum(arrived, returned))
+        for who, law in ((away, self._return), (new, self._arrive)):
             some = np.flatnonzero(who)
-            law(piece.start + some, u.take(some), tick)
+            law(rows.take(some), uniform.take(some), tick)
 
     def _leave(self, rows: Rows, uniform: Floats, tick: int) -> None:
         churn, columns = self._people.churn, self._columns
@@ -296,7 +305,7 @@ class Lifecycle:
         satisfaction, trust = columns.numbers("satisfaction", rows), columns.numbers("trust", rows)
         why = struck(leaving(churn, satisfaction, trust, self._seen(rows).gone), uniform)
         self._note(rows, why, Leaving.CHANCE, {"left": tick, "alive": False}, "left_for")
-        raw(columns, "times_left")[rows] += why >= 0
+        raw(columns, "times_left")[rows[why >= 0]] += 1
 
     def _return(self, rows: Rows, uniform: Floats, tick: int) -> None:
         if self._people.returns is not None:

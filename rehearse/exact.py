@@ -100,8 +100,13 @@ exp_each = twin_of(_exp_each)(exp_loop)
 
 def log(x: ArrayLike) -> Floats:
     """Return ln x for positive x (minus infinity at 0, NaN below), relative error below 1e-15."""
-    value = np.asarray(x, dtype=np.float64)
-    mantissa, exponent = np.frexp(np.abs(value))
+    found = np.array(x, dtype=np.float64, order="C")
+    _log_each(found.reshape(-1))
+    return found
+
+
+def _log_each_plainly(x: Floats) -> None:
+    mantissa, exponent = np.frexp(np.abs(x))
     low = mantissa < SQRT2 / 2
     mantissa = np.where(low, mantissa * 2.0, mantissa)
     k = np.where(low, exponent - 1, exponent).astype(np.float64)
@@ -111,7 +116,16 @@ def log(x: ArrayLike) -> Floats:
     for term in _LOG_TERMS[1:]:
         total = total * z + term
     result = k * LN2_HIGH + (s * total + k * LN2_LOW)
-    return np.where(value > 0.0, result, np.where(value == 0.0, -np.inf, np.nan))
+    x[:] = np.where(x > 0.0, result, np.where(x == 0.0, -np.inf, np.nan))
+
+
+@twin_of(_log_each_plainly)
+def _log_each(x: Floats) -> None:
+    for i in range(len(x)):
+        if x[i] > 0.0:
+            x[i] = _log_one(x[i])
+        else:
+            x[i] = -np.inf if x[i] == 0.0 else np.nan
 
 
 def sigmoid(x: ArrayLike) -> Floats:

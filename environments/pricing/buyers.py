@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rehearse.columns import Columns, Rows
+from rehearse.compiled import twin_of
 from rehearse.environments.pricing.settings import Reference
 from rehearse.exact import Floats, exp, log, sigmoid, total
 
@@ -69,6 +70,11 @@ class Buyers:
     def value(self, quality: float | Floats, prices: ArrayLike) -> Floats:
         """Return v of prices, the same for everybody (m,) or everyone's own (n, m): shape (n, m)."""
         asked = np.asarray(prices, dtype=np.float64)
+        if self.reference is not None and asked.ndim == 1:
+            shared = np.empty((len(self.reservation), len(asked)))
+            own = self.reservation + quality, self.reference
+            _value(*own, asked, self.law.gain, self.law.loss, shared)
+            return shared
         value = (self.reservation[:, None] + quality) - asked
         if self.reference is not None:
             below = self.reference[:, None] - asked
@@ -102,3 +108,18 @@ class Buyers:
         logits[:, :-1] = values * self.sharp[:, None]
         most = logits.max(axis=1)
         return exp(logits - most[:, None]), most
+
+
+def _value_plainly(
+    worth: Floats, reference: Floats, asked: Floats, gain: float, loss: float, out: Floats
+) -> None:
+    below = reference[:, None] - asked
+    out[:] = (worth[:, None] - asked) + np.where(below > 0.0, gain * below, loss * below)
+
+
+@twin_of(_value_plainly)
+def _value(worth: Floats, reference: Floats, asked: Floats, gain: float, loss: float, out: Floats) -> None:
+    for i in range(len(worth)):
+        for j in range(len(asked)):
+            below = reference[i] - asked[j]
+            out[i, j] = (worth[i] - asked[j]) + (gain * below if below > 0.0 else loss * below)

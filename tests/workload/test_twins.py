@@ -11,6 +11,8 @@ from rehearse import compiled, exact
 from rehearse.agents import choice, memory
 from rehearse.chance import Chance
 from rehearse.columns import Columns
+from rehearse.environments.pricing.buyers import Buyers
+from rehearse.environments.pricing.settings import Reference
 from rehearse.errors import UserError
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
@@ -38,10 +40,22 @@ def both(work):
 
 @settings(deadline=None)
 @given(st.lists(st.floats(width=64), min_size=1, max_size=40))
-def test_exponentials_have_the_same_bits(numbers):
-    """e**x is the same bits for every double, infinities and NaN among them."""
-    plain, loop = both(lambda: exact.exp(np.array(numbers)))
-    assert plain.tobytes() == loop.tobytes() or np.array_equal(plain, loop, equal_nan=True)
+def test_exponentials_and_logarithms_have_the_same_bits(numbers):
+    """e**x and ln x are the same bits for every double, infinities and NaN among them."""
+    with np.errstate(invalid="ignore"):
+        for function in (exact.exp, exact.log):
+            plain, loop = both(lambda function=function: function(np.array(numbers)))
+            assert plain.tobytes() == loop.tobytes() or np.array_equal(plain, loop, equal_nan=True)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-50.0, 50.0), min_size=1, max_size=40), st.floats(0.0, 2.0))
+def test_prices_are_worth_the_same_bits(numbers, gain):
+    """What each price is worth to buyers is the same bits."""
+    some = np.array(numbers)
+    buyers = Buyers(some, some[::-1].copy(), some, some, Reference(gain=gain, loss=0.3))
+    plain, loop = both(lambda: buyers.value(0.1, np.arange(-3.0, 3.0)))
+    assert plain.tobytes() == loop.tobytes()
 
 
 @settings(deadline=None)
