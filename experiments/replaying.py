@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.experiments.build import Assembly
 from rehearse.experiments.rebuilding import domain_of, legs_of, words_of
@@ -103,6 +102,8 @@ def replay(folder: Path, *, policy: object | None = None, spread: Spread = ONE_P
 
 
 def _held_against(record: RunRecord, assembly: Assembly) -> Replay:
+    from rehearse.agents.model import Rehearsal  # Mesa takes seconds to load: mistakes are told before
+
     comparer = Comparer(record, assembly)
     recorder = assembly.new_recorder()
     recorder.keep = comparer.keep

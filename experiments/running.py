@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rehearse.agents.model import Rehearsal
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
 from rehearse.errors import UserError
@@ -87,6 +86,8 @@ class Production:
 
     def play(self, progress: Progress | None = None) -> None:
         """Go on to the last tick, with a checkpoint whenever one is due."""
+        from rehearse.agents.model import Rehearsal  # Mesa takes seconds to load: mistakes are told before
+
         simulation = self.assembly.simulation
         model = Rehearsal(simulation)
         self.recorder.keep = self._keep

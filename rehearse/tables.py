@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,8 @@ class Filled:
 
 
 CHECK = "Check the file and the names of its columns."
+POINTED = 40
+"""So many characters are quoted of a statement from a mistake on."""
 View = Columns | Path | str | Filled
 """What a query can see under a name: a table in memory, or a Parquet/CSV file or glob of files."""
 KINDS = (".csv", ".parquet")
@@ -80,16 +83,41 @@ def query(sql: str, **views: View) -> Columns:
     """
     import duckdb
 
+    try:
+        return _found(sql, views)
+    except duckdb.Error as error:
+        problem = f"a table could not be read: {_first_line(error)}."
+        raise DataError(problem, _hint(error) or CHECK) from error
+
+
+def ask(sql: str, **views: View) -> Columns:
+    """Do as `query` with a SELECT that somebody wrote: the DataError says what of it is wrong, and where."""
+    import duckdb
+
+    try:
+        return _found(sql, views)
+    except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
+        problem = f"this SQL cannot be answered: {_first_line(error)}{_place(error)}."
+        names = ", ".join(views)
+        asked = f"There are the views {names}; SELECT * FROM {next(iter(views))} LIMIT 1 shows columns."
+        raise DataError(problem, _hint(error) or asked) from error
+    except duckdb.Error as error:
+        problem = f"a table could not be read: {_first_line(error)}."
+        raise DataError(problem, _hint(error) or CHECK) from error
+
+
+def _found(sql: str, views: Mapping[str, View]) -> Columns:
     connection = _connect()
     try:
         for name, view in views.items():
             _register(connection, name, view)
-        found = connection.execute(sql).fetchnumpy()
-    except duckdb.Error as error:
-        problem = f"a table could not be read: {_first_line(error)}."
-        raise DataError(problem, _hint(error)) from error
+        answer = connection.execute(sql)
+        found = None if answer is None else answer.fetchnumpy()
     finally:
         connection.close()
+    if found is None:
+        problem = f"the SQL {sql!r} asks nothing."
+        raise DataError(problem, "Write one SELECT.")
     return Columns({name: _plain(values) for name, values in found.items()})
 
 
@@ -213,7 +241,16 @@ def _first_line(error: Exception) -> str:
 
 
 def _hint(error: Exception) -> str:
-    """Return what DuckDB says that may have been meant, or what to do where it says nothing."""
-    said = (line for line in str(error).splitlines() if line.startswith(("Candidate", "Did you mean")))
+    """Return what DuckDB says that may have been meant, or nothing where it says nothing."""
+    said = (line for line in str(error).splitlines() if line.startswith(("Candidate b", "Did you mean")))
     near = next(said, "")
-    return f"{near.rstrip('?')}{'?' if near.endswith('?') else '.'}" if near else CHECK
+    return f"{near.rstrip('?')}{'?' if near.endswith('?') else '.'}" if near else ""
+
+
+def _place(error: Exception) -> str:
+    """Return where in a statement the mistake is, as DuckDB points at it: a line, and under it a caret."""
+    shown = re.search(r"^(LINE (\d+): )(.*)\n( *)\^", str(error), flags=re.MULTILINE)
+    if shown is None:
+        return ""
+    head, line, text, before = shown.groups()
+    return f" (line {line}, at `{text[len(before) - len(head) :][:POINTED]}`)"

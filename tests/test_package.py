@@ -30,6 +30,16 @@ print()
 print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
 """
 
+LIST_HEAVY = """
+import json, sys
+from rehearse.experiments.cli import main
+asked = "list|show travel|run no|run ./wrong.yaml|check ./wrong.yaml|fork no --tick 3|resume no"
+codes = [main(line.split()) for line in asked.split("|")]
+heavy = {"mesa", "networkx", "numba", "pandas", "pyarrow", "scipy", "sklearn"}
+print()
+print(json.dumps({"codes": codes, "heavy": sorted(heavy & set(sys.modules))}))
+"""
+
 
 def run(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a child to its end, which must be a good one."""
@@ -97,6 +107,15 @@ def test_help_imports_only_the_standard_library_and_typer(tmp_path):
         if name in owners and not {re.sub(r"[-_.]+", "-", o).lower() for o in owners[name]} & allowed
     }
     assert not foreign
+
+
+def test_a_mistake_is_told_before_anything_heavy_is_loaded(tmp_path):
+    """Neither mistakes nor what is merely shown load Mesa, networkx, numba, pandas or pyarrow."""
+    world = {"name": "pricing-v1", "settings": {"stock": {"levels": 3}}}
+    wrong = {"extends": "pricing", "name": "wrong", "world": world}
+    (tmp_path / "wrong.yaml").write_text(json.dumps(wrong))
+    child = run(sys.executable, "-c", LIST_HEAVY, cwd=tmp_path)
+    assert json.loads(child.stdout.splitlines()[-1]) == {"codes": [0, 0, 2, 2, 2, 2, 2], "heavy": []}
 
 
 def cpu_of_help(cwd: Path) -> float:

@@ -74,10 +74,11 @@ def run(
     The exit code is 0 for pass, 1 for fail, 3 for unsure, 2 for a mistake in what was asked, and 4 if
     the run was not completed.
     """
-    from rehearse.experiments import running
     from rehearse.scenario.load import load
 
     found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
+    from rehearse.experiments import running  # a mistake in the scenario is told before this is loaded
+
     with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
         finished = running.run(
             found,

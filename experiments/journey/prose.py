@@ -58,11 +58,11 @@ def _beginning(journey: Journey, width: int) -> list[str]:
     if journey.life is None:
         return []
     start = journey.life.start
-    wants = words.listed(_goal(goal, journey.unit) for goal in start.goals) or "nothing yet"
+    goals = words.listed(_goal(goal, journey.unit) for goal in start.goals) or "none yet"
     absent = "" if start.alive else "not here yet; "
     text = (
         f"{absent}trust {words.fixed(start.trust)}, satisfaction {words.fixed(start.satisfaction)}, opinion "
-        f"{words.fixed(start.opinion)}, habit {words.fixed(start.habit)}; wants {wants}"
+        f"{words.fixed(start.opinion)}, habit {words.fixed(start.habit)}; goal: {goals}"
     )
     return ["", *_hanging("At first: ", f"{text}.", width)]
 
@@ -115,7 +115,7 @@ def _wish(journey: Journey, tick: int) -> str:
     if said:
         return f", wants {in_short(said['goal'])}"
     goals = journey.life.at(tick - 1).goals if journey.life else ()
-    return f", wants {_goal(goals[0], journey.unit)}" if goals else ""
+    return f", goal: {_goal(goals[0], journey.unit)}" if goals else ""
 
 
 def _goal(goal: Goal, unit: str) -> str:

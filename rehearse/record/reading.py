@@ -13,7 +13,7 @@ from rehearse.record.recorder import KINDS
 from rehearse.record.scope import Scope
 from rehearse.record.words import WORDS
 from rehearse.scenario.model import Scenario
-from rehearse.tables import Filled, View, query
+from rehearse.tables import Filled, View, ask, query
 
 MANIFEST = "manifest.json"
 SCENARIO = "scenario.yaml"
@@ -88,7 +88,8 @@ class RunRecord:
         """Run a SELECT over the views turns, users, ticks (and ties, where people know each other).
 
         There is a view sessions where a row a session was kept instead of the turns, and a view words where
-        people and model spoke (`rehearse.record.words`).
+        people and model spoke (`rehearse.record.words`). Raises DataError that says where the SQL
+        is wrong.
         """
         views: dict[str, View] = {"turns": Filled(f"{self.folder}/{TURNS}/*.parquet", self._not_recorded)}
         if (self.folder / SESSIONS).is_dir():
@@ -98,7 +99,7 @@ class RunRecord:
         for name, file in (("users", USERS), ("ticks", TICKS), ("ties", TIES)):
             if (self.folder / file).is_file():
                 views[name] = str(self.folder / file)
-        return query(sql, **views)
+        return ask(sql, **views)
 
     @cached_property
     def _not_recorded(self) -> dict[str, str]:

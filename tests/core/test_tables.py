@@ -7,7 +7,7 @@ import pytest
 
 from rehearse.columns import Columns
 from rehearse.errors import DataError
-from rehearse.tables import query, read_table, write_table
+from rehearse.tables import ask, query, read_table, write_table
 
 
 def table() -> Columns:
@@ -68,3 +68,17 @@ def test_a_wrong_column_name_is_a_data_error():
     """SQL that names what is not there is said in DuckDB's words, without a traceback."""
     with pytest.raises(DataError, match="zz"):
         query("SELECT zz FROM a", a=table())
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("SELECT n,\n zz FROM a", r'SQL .* "zz" not found .* \(line 2, at `zz FROM a`\)'),
+        ("SELECT FROM", "SQL cannot be answered.* There are the views a;"),
+        ("", "asks nothing"),
+    ],
+)
+def test_what_is_wrong_with_sql_is_said_with_its_place(sql, says):
+    """Whoever writes SQL is told what of it is wrong, and where; no table is blamed."""
+    with pytest.raises(DataError, match=says):
+        ask(sql, a=table())
