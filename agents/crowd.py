@@ -34,7 +34,7 @@ from rehearse.agents.laws.conduct import MADE, Conduct
 from rehearse.agents.laws.law import Setting
 from rehearse.agents.lifecycle import Lifecycle
 from rehearse.agents.manners import Manners
-from rehearse.agents.social.circles import Circles
+from rehearse.agents.social.circles import Circles, meet
 from rehearse.agents.social.loading import Given
 from rehearse.agents.ties import Ties
 from rehearse.chance import Chance
@@ -55,7 +55,6 @@ from rehearse.contract import (
 )
 from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
-from rehearse.scenario.lifecycle import by_friends
 from rehearse.scenario.people import People
 from rehearse.scenario.society import FRIENDS
 
@@ -90,7 +89,7 @@ def build(
         layers = graph.build_all(
             people.society, count=people.count, replicas=replicas, groups=groups, chance=chance
         )
-    elif _meet(people) and (people.society.graphs or people.society.rules):
+    elif meet(people) and (people.society.graphs or people.society.rules):
         problem = "people.society: only some people were asked for, but they are influenced by others."
         raise ScenarioError(problem, "Run everybody, or set people.society.graph.kind to none.")
     return Crowd(
@@ -147,7 +146,7 @@ class Crowd:
         self._goals.begin(np.arange(self.columns.length), 0)
         self._circles = Circles(people.society, ties, layers or {}, chance, len(self.replicas))
         self._circles.begin(self.columns)
-        self.coupled = self._circles.coupled or (ties is not None and _meet(people))
+        self.coupled = self._circles.coupled or (ties is not None and meet(people))
         measures.begin(people.society.emergence, self.columns)
         self._chance = chance
         self._among = EVERYBODY
@@ -165,7 +164,7 @@ class Crowd:
         self._circles = Circles(people.society, friends, layers, self._chance, len(self.replicas), among)
         self._circles.begin(self.columns)
         self.ties = None if friends is None else among.of(friends)
-        self.coupled = self._circles.coupled or (friends is not None and _meet(people))
+        self.coupled = self._circles.coupled or (friends is not None and meet(people))
         measures.begin(people.society.emergence, self.columns)
 
     def oversee(self, people: People, group: Callable[[], Array]) -> None:
@@ -198,7 +197,7 @@ class Crowd:
         self._life.change(people)
         self._circles.change(people.society)
         self._circles.begin(self.columns)
-        self.coupled = self._circles.coupled or (self.ties is not None and _meet(people))
+        self.coupled = self._circles.coupled or (self.ties is not None and meet(people))
 
     def add_rule(
         self, given: Given, settings: Mapping[str, Any] | None = None, layer: str | None = None
@@ -210,7 +209,7 @@ class Crowd:
     def tie(self, given: Any, weight: str | None = None) -> None:
         """Let people know one another as in a networkx graph, the same in every replica."""
         self.ties = self._circles.tie(given, weight, self.columns, self.people.society)
-        self.coupled = self._circles.coupled or _meet(self.people)
+        self.coupled = self._circles.coupled or meet(self.people)
 
     def open(self, tick: int) -> Rows:
         """Return who opens a session: those who are here, want something and feel like coming."""
@@ -274,9 +273,10 @@ class Crowd:
         """Take in how it turned out, and what becomes of people by it."""
         become(self.columns, turn.rows, outcomes)
         self.conduct.remember(turn, responses, outcomes)
+        self._goals.take_back(turn.rows, outcomes.missed)
         if not self.people.behaviour.repeats:
-            took = responses.choice >= 0
-            had.note(self.columns, turn.rows[took], responses.choice[took])
+            got = responses.without(outcomes.missed).choice
+            had.note(self.columns, turn.rows[got >= 0], got[got >= 0])
         lived = np.flatnonzero((responses.choice >= 0) & ~np.isnan(outcomes.experience))
         rows = turn.rows.take(lived)
         item = responses.choice.take(lived)
@@ -391,10 +391,3 @@ class Crowd:
             habit = columns.numbers("habit", rows)
             columns["habit"][rows] = moved(habit, comes.astype(np.float64), mind.habit_rate)
         return rows[comes]
-
-
-def _meet(people: People) -> bool:
-    """Tell whether people move one another where they know one another."""
-    caught = any(goal.contagion > 0.0 for goal in people.goals)
-    told = bool(people.society.all_rules)
-    return told or caught or by_friends(people.arrivals, people.churn, people.returns)

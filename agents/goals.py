@@ -105,13 +105,14 @@ def add_columns(columns: Columns, stack: int) -> None:
 class Goals:
     """The goals of all people: the rules, the columns that hold the stacks, and the luck."""
 
-    __slots__ = ("agenda", "chance", "columns")
+    __slots__ = ("_served", "agenda", "chance", "columns")
 
     def __init__(self, agenda: Agenda, columns: Columns, chance: Chance) -> None:
         """Take columns that `add_columns` has filled up."""
         self.agenda = agenda
         self.columns = columns
         self.chance = chance
+        self._served: Flags = np.zeros(0, dtype=np.bool_)
 
     def begin(self, rows: Rows, tick: int) -> None:
         """Let the goals arise with which people begin who are here from a tick on."""
@@ -166,8 +167,16 @@ class Goals:
 
         An item gives 1 if it lies at least `bearable` above the outside option, and else nothing.
         """
-        serves = taken & (surplus >= self._rule(self.agenda.bearable, rows))
-        got = self._top("goal_got", rows).astype(np.float64) + serves
+        self._served = taken & (surplus >= self._rule(self.agenda.bearable, rows))
+        return self._got(rows, self._served.astype(np.float64))
+
+    def take_back(self, rows: Rows, missed: Flags | None) -> None:
+        """Count nothing for those of the people who just took something that they missed it."""
+        if missed is not None and missed.any():
+            self._got(rows, -(self._served & missed).astype(np.float64))
+
+    def _got(self, rows: Rows, more: Floats) -> Floats:
+        got = self._top("goal_got", rows).astype(np.float64) + more
         self.columns["goal_got"][rows, 0] = got
         progress = np.minimum(got / self._rule(self.agenda.need, rows), 1.0)
         self.columns["progress"][rows] = progress

@@ -18,7 +18,16 @@ from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
 from rehearse.errors import ContractError, ScenarioError, did_you_mean
 from rehearse.exact import Floats
+from rehearse.scenario.lifecycle import by_friends
+from rehearse.scenario.people import People
 from rehearse.scenario.society import FRIENDS, RuleSpec, Society
+
+
+def meet(people: People) -> bool:
+    """Tell whether people move one another where they know one another."""
+    caught = any(goal.contagion > 0.0 for goal in people.goals)
+    told = bool(people.society.all_rules)
+    return told or caught or by_friends(people.arrivals, people.churn, people.returns)
 
 
 class Circles:

@@ -158,6 +158,7 @@ class Lending:
             cost=_where(deal.here & deal.repaid, terms.interest.take(deal.item), 0.0),
             harm=self._harmed(fate, deal),
             label=self._label(fate, deal),
+            missed=None if self._till is None else (responses.choice > REFUSE) & deal.refused,
             becomes=becomes,
             detail=self._told(fate, deal, terms, moved) | cash,
         )

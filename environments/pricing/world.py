@@ -15,6 +15,7 @@ throughout; v, e and the chance to buy stand in `buyers`, what rivals do in `riv
     harm        what was paid above a fair price, in money
     experience  σ(sensitivity · (b · v_pi − centre + noise · ε)) for what was bought; 0 where it was gone
     label       1 if the person bought here, 0 if not
+    missed      who chose a price and was not served, since others had the last units; they end `infeasible`
 
 Winer, "A reference price model of brand choice for frequently purchased products", Journal of Consumer
 Research 13 (1986); Kalyanaram and Winer, "Empirical generalizations from reference price research",
@@ -36,7 +37,7 @@ from numpy.typing import NDArray
 
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
-from rehearse.contract import Decisions, Flags, Ints, Offer, Outcomes, Responses, Singles, Turn
+from rehearse.contract import Codes, Decisions, End, Flags, Ints, Offer, Outcomes, Responses, Singles, Turn
 from rehearse.environments import consequences
 from rehearse.environments.consequences import Taken
 from rehearse.environments.pricing.buyers import REFERENCE, RESERVATION, Buyers
@@ -132,6 +133,8 @@ class Pricing:
             right=np.where(action >= 0, judged.regret <= self._settings.tolerance, -1).astype(np.int8),
             harm=self._harm(sale.paid),
             label=sale.sold.astype(np.int8),
+            missed=sale.missed,
+            end=_ends(sale.missed),
             becomes=self._becomes(turn, buyers, offered),
             detail={"offered": offered.astype(np.float32), "paid": sale.paid, **sale.more},
         )
@@ -215,7 +218,8 @@ class Pricing:
         units = sold if self._settings.sales == "drawn" else likely
         earned = np.nan_to_num(offered - self.cost) * units
         paid = np.where(sold, offered, np.nan).astype(np.float32)
-        return _Sale(sold, paid, (earned - holding).astype(np.float32), more)
+        missed = None if self.store is None else chosen & ~sold
+        return _Sale(sold, missed, paid, (earned - holding).astype(np.float32), more)
 
     def _sellers(
         self, turn: Turn, buyers: Buyers, sold: Flags, offered: Floats, likely: Floats
@@ -267,11 +271,19 @@ class _Sale:
     """Who bought here in a turn, and what it brought; n rows."""
 
     sold: Flags
+    missed: Flags | None
+    """Who chose a price when the last unit had gone; None: there is always enough."""
     paid: Singles
     """NaN where nothing was sold."""
     reward: Singles
     more: dict[str, Array]
     """Columns for the record that only some markets have."""
+
+
+def _ends(missed: Flags | None) -> Codes | None:
+    if missed is None:
+        return None
+    return np.where(missed, End.INFEASIBLE, End.NONE).astype(np.int8)
 
 
 def _beyond(offer: Offer) -> Floats:

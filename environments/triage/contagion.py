@@ -37,7 +37,7 @@ from pydantic import Field
 
 from rehearse.chance import Chance
 from rehearse.columns import Array, Columns
-from rehearse.contract import Decisions, Flags, Offer, Outcomes, Responses, Turn
+from rehearse.contract import Decisions, End, Flags, Offer, Outcomes, Responses, Turn
 from rehearse.environments.triage.passing import societies
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.exact import Floats
@@ -134,6 +134,7 @@ class Contagion:
         settings, truth = self._settings, self.truth(turn, people, offer)
         stage = self._stage(turn, people)
         treated = self._chosen(turn, decisions, responses.choice == TREAT)
+        missed = (responses.choice == TREAT) & ~treated
         works = treated & (turn.uniform("triage/efficacy")[:, 0] < settings.efficacy)
         after = np.where(works, self._after.take(stage), stage).astype(np.int8)
         taken = np.take_along_axis(truth, np.maximum(decisions.action, 0)[:, None], axis=1)[:, 0]
@@ -146,6 +147,8 @@ class Contagion:
             right=np.where(np.isnan(regret), -1, regret <= 0.0).astype(np.int8),
             cost=(settings.price * treated).astype(np.float32),
             harm=(settings.severity * (after == self._infected)).astype(np.float32),
+            missed=missed,
+            end=np.where(missed, End.INFEASIBLE, End.NONE).astype(np.int8),
             becomes={settings.column: after},
             detail={"treated": treated.astype(np.int8), "stage": stage},
         )

@@ -153,7 +153,8 @@ def _response(step: Step) -> str:
     details = _folded({words.plain(name): words.number(v) for name, v in step.detail.items() if v})
     detail = f" ({details})" if details else ""
     if not step.took:
-        return f"Took nothing{detail}."
+        wanted = "it" if len(step.slate) == 1 else "something"
+        return f"Wanted {wanted}, which was gone{detail}." if step.missed else f"Took nothing{detail}."
     taken = "it" if step.slate == (step.took,) else step.took
     came = f" {_outcome(step.experience)}" if math.isfinite(step.experience) else ""
     return f"Took {taken}{detail}{came}."

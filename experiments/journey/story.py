@@ -67,6 +67,8 @@ class Step:
     end: str
     detail: Mapping[str, float]
     """More that the world tells: cost, harm, delay, …"""
+    missed: bool = False
+    """Took something that was gone; `took` is then nothing."""
     words: Mapping[str, str] = field(default_factory=dict)
     """What passed in words (`rehearse.record.words`); nothing where people and model do not speak."""
 

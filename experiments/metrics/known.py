@@ -86,7 +86,7 @@ _ALL = (
         cases=Cases(
             f"{ANSWERED} AND choice < 0",
             "CASE WHEN isfinite(regret) THEN regret ELSE 0 END DESC",
-            f"refused {{action}}, {BETTER}",
+            f"went without {{action}}, {BETTER}",
         ),
     ),
     Metric(

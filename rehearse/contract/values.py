@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rehearse.chance import Chance, Words
 from rehearse.columns import Array, Rows, everywhere, some
-from rehearse.contract.codes import NOTHING, Codes, Flags, Ints, Singles
+from rehearse.contract.codes import NOTHING, Codes, End, Flags, Ints, Singles
 from rehearse.dialogue.talk import Reply, Said, Talk
 from rehearse.errors import ContractError, did_you_mean
 from rehearse.exact import Floats
@@ -308,6 +308,18 @@ class Responses:
     said: Said | None = None
     """What passed in words, where the world is a dialogue: kept in a side table of the record."""
 
+    def without(self, missed: Flags | None) -> Responses:
+        """Return what came of it: who missed what they took has taken nothing, and met no goal by it."""
+        if missed is None:
+            return self
+        return replace(
+            self,
+            choice=np.where(missed, np.int32(NOTHING), self.choice),
+            position=np.where(missed, NOTHING, self.position).astype(self.position.dtype),
+            utility=np.where(missed, np.float32(np.nan), self.utility),
+            end=np.where(missed & (self.end == End.GOAL_MET), End.NONE, self.end).astype(self.end.dtype),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -327,6 +339,9 @@ class Outcomes:
     harm: Singles | None = None
     label: Codes | None = None
     """What came out, which a supervised model would learn from: 1 or 0, -1 where nobody got to see it."""
+    missed: Flags | None = None
+    """Who took something and did not get it, since it was gone: they are recorded as having taken nothing,
+    and their goal is not met. None: everybody got what they took."""
     becomes: Mapping[str, Array] = field(default_factory=dict)
     """What people are from now on: columns of theirs by name, each of shape (n, …), that they take over
     when they remember. Those of one number a person are recorded with the turn."""

@@ -192,6 +192,7 @@ class Simulation:
         responses = self.users.respond(turn, offer, decisions)
         outcomes = self.world.settle(turn, people, offer, decisions, responses)
         self.users.remember(turn, decisions, responses, outcomes)
+        responses = responses.without(outcomes.missed)
         return Exchange(
             turn=turn,
             requests=asked.requests,

@@ -144,6 +144,8 @@ def columns_of(exchange: Exchange) -> dict[str, Array]:
     turn, decisions, outcomes = exchange.turn, exchange.decisions, exchange.outcomes
     places = {f"slate_{i}": decisions.slate[:, i] for i in range(1, decisions.slate.shape[1])}
     optional = {"cost": outcomes.cost, "harm": outcomes.harm, "label": outcomes.label}
+    if outcomes.missed is not None:
+        optional["missed"] = outcomes.missed.astype(np.int8)
     becomes = {name: array for name, array in outcomes.becomes.items() if array.ndim == 1}
     return {
         "replica": turn.replica,

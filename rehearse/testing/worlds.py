@@ -66,6 +66,7 @@ def _broken(world: Any, people: Columns) -> Iterator[str]:
     outcomes, item = _settled(world, turn, people, offer), _items(world, turn, offer)
     yield from _unsettled(world, outcomes, len(turn))
     yield from _unlikely(offer, outcomes, item)
+    yield from _unserved(outcomes, turn)
     yield from _misjudged(truth, outcomes, item)
     yield from _unheard_of(world, outcomes, people)
     yield from _unanswered(world, turn, people, offer)
@@ -96,7 +97,7 @@ def _items(world: Any, turn: Turn, offer: Offer) -> Ints:
 def _settled(world: Any, turn: Turn, people: Columns, offer: Offer) -> Outcomes:
     """Return what follows when everybody is offered an item by their id and two in three take it."""
     item = _items(world, turn, offer)
-    took: Flags = turn.user % 3 > 0
+    took = _takes(turn)
     responses = Responses(
         choice=np.where(took, item, NOTHING).astype(np.int32),
         position=np.where(took, 0, NOTHING).astype(np.int8),
@@ -105,6 +106,10 @@ def _settled(world: Any, turn: Turn, people: Columns, offer: Offer) -> Outcomes:
     )
     settled: Outcomes = world.settle(turn, people, offer, Decisions.of(item), responses)
     return settled
+
+
+def _takes(turn: Turn) -> Flags:
+    return np.asarray(turn.user % 3 > 0)
 
 
 def _misshapen(world: Any, offer: Offer, n: int) -> Iterator[str]:
@@ -171,6 +176,16 @@ def _unlikely(offer: Offer, outcomes: Outcomes, item: Ints) -> Iterator[str]:
     for name, values in outcomes.becomes.items():
         if values.dtype.kind == "f" and np.isinf(values).any():
             yield f"finite: what people's {name!r} becomes is infinite."
+
+
+def _unserved(outcomes: Outcomes, turn: Turn) -> Iterator[str]:
+    """Tell of people who missed what they never took, or got what they missed."""
+    if outcomes.missed is None:
+        return
+    if (outcomes.missed & ~_takes(turn)).any():
+        yield "missed: somebody missed what they did not take."
+    if outcomes.label is not None and (outcomes.label[outcomes.missed] == 1).any():
+        yield "missed: the label is 1 where somebody did not get what they took."
 
 
 def _misjudged(truth: Floats, outcomes: Outcomes, item: Ints) -> Iterator[str]:

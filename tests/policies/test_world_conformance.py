@@ -143,6 +143,7 @@ def test_a_sound_world_passes():
         ("finite", altered(settle=settled(cost=lambda o, t: o.reward + np.inf))),
         ("finite", altered(settle=settled(becomes=lambda o, t: {"income": o.reward + np.inf}))),
         ("range", altered(settle=settled(label=lambda o, t: o.right + 3))),
+        ("missed", altered(settle=settled(missed=lambda o, t: np.isnan(o.experience)))),
         ("range", altered(settle=settled(end=lambda o, t: o.right + 90))),
         ("becomes", altered(settle=settled(becomes=lambda o, t: {"wealth": o.reward}))),
         ("shape", altered(settle=settled(becomes=lambda o, t: {"income": o.reward[:, None]}))),

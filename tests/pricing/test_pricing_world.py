@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,16 +150,37 @@ def test_units_and_money_are_conserved(actions, level, every):
 
 
 def test_who_comes_too_late_is_let_down():
-    """Those who chose a price and found the store empty pay nothing and have the worst of experiences."""
+    """Those who chose a price and found the store empty miss it, pay nothing and have the worst of it."""
     world, people = world_of(stock={"level": 4}), people_of()
     _, outcomes = met(world, people, 3, took=True)
     gone = outcomes.label == 0
     assert gone.sum() == 26
     assert np.isnan(outcomes.detail["paid"][gone]).all()
+    assert (outcomes.missed == gone).all()
     assert (outcomes.experience[gone] == 0.0).all()
     assert (outcomes.experience[~gone] > 0.0).all()
     offer, _ = met(world, people, 3, took=False, tick=1)
     assert not offer.available.any()
+
+
+def test_only_what_was_sold_is_taken():
+    """Who finds the last unit gone has taken nothing and met no goal, in the record and in their minds."""
+    scarce = {"world.settings.stock.level": 20}
+    simulation = assemble(load("pricing-rivals", users=60, replicas=2, settings=scarce)).simulation
+    met = simulation.users.columns["goals_met"]
+    passed = []
+    simulation.watchers.append(SimpleNamespace(on_turn=passed.append, on_tick=lambda *_: None))
+    for _ in range(4):
+        simulation.advance()
+    missed = np.concatenate([turn.outcomes.missed for turn in passed])
+    bought = np.concatenate([turn.outcomes.label for turn in passed]) == 1
+    taken = np.concatenate([turn.responses.choice for turn in passed]) >= 0
+    ends = np.concatenate([turn.end for turn in passed])
+    assert missed.sum() > 0
+    assert taken.tolist() == bought.tolist()
+    assert bought.sum() == (ends == End.GOAL_MET).sum() == met.sum() == 40
+    assert (ends[missed] == End.INFEASIBLE).all()
+    assert (np.concatenate([turn.after["progress"] for turn in passed])[missed] == 0.0).all()
 
 
 def test_everybody_buys_somewhere_or_nowhere():
