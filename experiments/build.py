@@ -22,6 +22,7 @@ from rehearse.experiments.resources import Meter
 from rehearse.experiments.society import sample_of_ties
 from rehearse.policies.loading import load
 from rehearse.policies.recorded import recorded, remotes
+from rehearse.policies.sandbox import must_allow_url, walled
 from rehearse.policies.stack import Stack, stack
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import Recorder
@@ -139,19 +140,17 @@ def _network(users: Users) -> Network | None:
 
 def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:
     """Return the scenario's policy, or the one given as an object, within its conditions."""
-    inner = load(
-        props.policy if props.policy is not None else scenario.policy.name,
-        stage,
-        settings=scenario.policy.settings,
-        trust=props.trust,
-    )
-    elsewhere = list(remotes(inner))
-    if not elsewhere or props.answers is None:
-        for remote in elsewhere:
-            remote.meet()
-        return stack(inner, scenario, stage, tile=props.tile, override=props.override)
-    whole = stack(inner, scenario, stage, tile=props.tile)
-    return recorded(whole, RunRecord(props.answers))
+    given = props.policy if props.policy is not None else scenario.policy.name
+    with walled(scenario.sandbox):
+        inner = load(given, stage, settings=scenario.policy.settings, trust=props.trust)
+        elsewhere = list(remotes(inner))
+        if not elsewhere or props.answers is None:
+            for remote in elsewhere:
+                must_allow_url(remote.origin().get("url", ""))
+                remote.meet()
+            return stack(inner, scenario, stage, tile=props.tile, override=props.override)
+        whole = stack(inner, scenario, stage, tile=props.tile)
+        return recorded(whole, RunRecord(props.answers))
 
 
 def _recorded(scenario: Scenario, column: str) -> bool:

@@ -113,6 +113,7 @@ class Production:
             "record/spent": np.array([self.meter.wall, self.meter.cpu]),
         }
         self.manifest |= {"tick": simulation.tick, "user_turns": self.recorder.user_turns}
+        self.manifest["sandbox"] = self.assembly.policy.walls_told()
         self.folder.checkpoint(simulation.tick, simulation.state() | spent, self.manifest, stays=stays)
 
     def finish(self) -> Finished:
@@ -165,6 +166,7 @@ class Production:
             "finished": now(),
             "coupled": self.manifest["coupled"] or self.assembly.coupled,
             "marks": marks(self.scenario, simulation.marks, self.manifest.get("forks", ())),
+            "sandbox": self.assembly.policy.walls_told(),
             "resources": self.meter.resources(self.assembly.policy.asked.account, self.recorder.user_turns),
         }
 
@@ -262,6 +264,7 @@ def continued(
         recorder.links = np.array(state["record/links"], dtype=np.uint8)
         recorder.user_turns = int(state["record/user_turns"][0])
         meter = Meter(*(float(x) for x in state["record/spent"]))
+        assembly.policy.heard_of(manifest.get("sandbox", {}))
     return Production(scenario, assembly, folder, recorder, manifest, meter)
 
 
@@ -382,6 +385,7 @@ def first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: P
             "sources": [source.origin() for source in sources(policy.asked.policy)],
             "trusted": props.trust,
         },
+        "sandbox": policy.walls_told(),
         "data": str(props.data.resolve()) if props.data else None,
         "inputs": files,
         "people_digest": people_digest(scenario, files),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from rehearse.experiments.intervals import Interval, t_quantile
 from rehearse.experiments.metrics import Metric
@@ -143,6 +144,12 @@ def overall(words: list[Word]) -> str:
         f"{count['unsure']} could not be decided" if count["unsure"] else "",
     ]
     return ", ".join(p for p in parts if p) + "."
+
+
+def refusals(sandbox: Mapping[str, Any]) -> list[str]:
+    """Return what a model tried that the sandbox does not allow, from the manifest, the commonest first."""
+    found = sorted(sandbox.get("refused", {}).items(), key=lambda one: -int(one[1]))
+    return [f"The model {what}: refused {times:,} time{'s' * (times != 1)}." for what, times in found]
 
 
 def _beside(criterion: Criterion, metric: Metric, found: Interval, word: Word) -> str:

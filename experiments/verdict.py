@@ -100,6 +100,8 @@ class Verdict(Strict):
     """Every metric that the record holds, of everybody, at 95 % confidence."""
     groups: tuple[GroupRow, ...]
     alarms: tuple[Alarm, ...]
+    refusals: tuple[str, ...] = ()
+    """What the model tried that the sandbox does not allow, a sentence each."""
 
     def table(self) -> str:
         """Return the criteria as lines to print, the verdict last."""
@@ -108,6 +110,7 @@ class Verdict(Strict):
         lines += [f"! {alarm.sentence}" for alarm in self.alarms[:MOST_ALARMS]]
         if len(self.alarms) > MOST_ALARMS:
             lines.append(f"! {len(self.alarms) - MOST_ALARMS} more alarms rang later: the report has them.")
+        lines += [f"! {sentence}" for sentence in self.refusals[:MOST_ALARMS]]
         judged = {c.metric for c in self.criteria}
         failed = next((m.estimate for m in self.measures if m.metric == "error_rate"), None)
         if failed and "error_rate" not in judged:
@@ -130,6 +133,7 @@ def judge(record: Readable, scenario: Scenario) -> Verdict:
         measures=tuple(_estimate(measures, m) for m in METRICS.values() if measures.applies(m)),
         groups=tuple(_group_rows(measures)),
         alarms=() if measures.empty or not measures.scope.has_turns else watch(measures.record).alarms,
+        refusals=tuple(sentences.refusals(record.manifest.get("sandbox", {}))),
     )
 
 

@@ -36,6 +36,7 @@ class Failed:
     """One person's question to which a per-person model raised."""
 
     sentence: str
+    fault: Fault = Fault.RAISED
 
 
 def read(answer: object, requests: Requests, complaints: Complaints) -> Decisions:
@@ -73,7 +74,7 @@ def read_each(answers: Sequence[object], requests: Requests, complaints: Complai
 
 def _one(answer: object, i: int, given: dict[str, NDArray[np.float64]], said: set[str]) -> Sequence[object]:
     if isinstance(answer, Failed):
-        raise AnswerError(Fault.RAISED, answer.sentence)
+        raise AnswerError(answer.fault, answer.sentence)
     parts = _parts(answer)
     for name in given.keys() & parts.keys():
         said.add(name)

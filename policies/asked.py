@@ -22,6 +22,7 @@ from rehearse.errors import NotCompletedError, PolicyHungError
 from rehearse.policies.answers import read
 from rehearse.policies.complaints import AnswerError, Complaints, told
 from rehearse.policies.limits import within
+from rehearse.policies.sandbox import Walls, Within, current
 
 FOREIGN_TILE = 256
 OWN_TILE = 32768
@@ -95,6 +96,8 @@ class Asked:
         self._rows = self.tile or OWN_TILE
         self.wall_limit_s = wall_limit_s
         self.account = Account()
+        self.walls: Walls | None = current()
+        """What the sandbox lets a foreign model do, and what it tried; None outside of a scenario."""
         self.complaints: Complaints = getattr(policy, "complaints", Complaints(policy.name))
         pads = getattr(policy, "one_by_one", False) or getattr(policy, "pads", False)
         self._padded = self.tile > 0 and not pads
@@ -130,7 +133,7 @@ class Asked:
             learn(feedback)
             return
         try:
-            with within(self.wall_limit_s, self._what):
+            with within(self.wall_limit_s, self._what), self._held():
                 learn(feedback)
         except PolicyHungError:
             raise
@@ -141,13 +144,15 @@ class Asked:
     def state(self) -> dict[str, Array]:
         """Return what the policy remembers, as arrays; nothing if it remembers nothing."""
         state: Callable[[], dict[str, Array]] | None = getattr(self.policy, "state", None)
-        return {} if state is None else state()
+        with self._held():
+            return {} if state is None else state()
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Give the policy back what it remembered."""
         restore: Callable[[Mapping[str, Array]], None] | None = getattr(self.policy, "restore", None)
         if restore is not None:
-            restore(state)
+            with self._held():
+                restore(state)
 
     def probe(self, requests: Requests) -> Probe:
         """Ask up to a tile of requests in other orders and company, and count the answers that move.
@@ -167,6 +172,13 @@ class Asked:
             )
         finally:
             self.account = kept
+
+    def _held(self) -> Within:
+        return Within(self.walls if self.foreign else None)
+
+    @property
+    def _tries(self) -> int:
+        return 0 if self.walls is None else self.walls.count
 
     def _tiles(self, requests: Requests) -> Iterator[Rows]:
         count = len(requests)
@@ -205,12 +217,14 @@ class Asked:
         whole = not padding and len(rows) == len(requests) and rows[0] == 0 and (np.diff(rows) == 1).all()
         padded = rows if not padding else np.concatenate([rows, np.full(padding, rows[0])])
         asked = _private(requests if whole else requests.take(padded))
+        before = self._tries
         try:
             answer, ms = self._timed(asked)
         except (AnswerError, PolicyHungError):
             raise
         except (Exception, SystemExit) as error:
-            raise AnswerError(Fault.RAISED, told(error)) from error
+            fault = Fault.RAISED if self._tries == before else Fault.FORBIDDEN
+            raise AnswerError(fault, told(error)) from error
         decisions = answer if self._reads else read(answer, asked, self.complaints)
         decisions = decisions.take(np.arange(len(rows))) if padding else decisions
         if (decisions.rationale >= self._rationales).any():
@@ -226,7 +240,7 @@ class Asked:
         cpu, wall = time.thread_time(), time.perf_counter()
         try:
             if self.foreign:
-                with within(self.wall_limit_s, self._what):
+                with within(self.wall_limit_s, self._what), self._held():
                     answer = self.policy.decide(asked)
             else:
                 answer = self.policy.decide(asked)

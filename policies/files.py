@@ -14,6 +14,7 @@ from typing import Any
 from rehearse.errors import PolicyHungError, PolicyLoadError, did_you_mean
 from rehearse.policies.complaints import told
 from rehearse.policies.limits import within
+from rehearse.policies.sandbox import loading
 
 DIGEST_LENGTH = 12
 LOAD_LIMIT_S = 120.0
@@ -140,7 +141,7 @@ def _run(path: Path, content: bytes) -> ModuleType:
 def safely(what: str, load: Callable[[], Any]) -> Any:
     """Return what `load` gives, within a limit of time; whatever it raises becomes a PolicyLoadError."""
     try:
-        with within(LOAD_LIMIT_S, what):
+        with within(LOAD_LIMIT_S, what), loading():
             return load()
     except (PolicyLoadError, PolicyHungError):
         raise

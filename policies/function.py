@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from rehearse.contract import Decisions, Intent, Requests
+from rehearse.contract import Decisions, Fault, Intent, Requests
 from rehearse.errors import PolicyHungError, PolicyLoadError, did_you_mean
 from rehearse.policies import speech
 from rehearse.policies.answers import Failed, read, read_each
 from rehearse.policies.complaints import Complaints, told
 from rehearse.policies.limits import renew
+from rehearse.policies.sandbox import tries
 
 Per = Literal["batch", "person"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -105,12 +106,13 @@ class PersonPolicy:
 
     def _one(self, person: dict[str, Any]) -> object:
         renew()
+        before = tries()
         try:
             return self._function(person)
         except PolicyHungError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises is its answer
-            return Failed(told(error))
+            return Failed(told(error), Fault.RAISED if tries() == before else Fault.FORBIDDEN)
 
 
 def people(requests: Requests) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ from rehearse.policies import estimator, files, function, http, onnx
 from rehearse.policies.complaints import told
 from rehearse.policies.composed import Composition
 from rehearse.policies.replicas import LearningPolicy, ObjectPolicy
+from rehearse.policies.sandbox import loading
 from rehearse.policies.settings import checked
 from rehearse.scenario.model import Part
 
@@ -209,7 +210,8 @@ def _construct(thing: Callable[..., Any], stage: Stage, settings: Mapping[str, A
             function.check_settings(settings, known, name)
         given |= settings
     try:
-        return thing(**given)
+        with loading():
+            return thing(**given)
     except PolicyLoadError:
         raise
     except (Exception, SystemExit) as error:

@@ -42,6 +42,15 @@ class Stack:
         inner = self.asked.policy
         return inner.published() if isinstance(inner, Publishes) else {}
 
+    def walls_told(self) -> dict[str, Any]:
+        """Return the rules of the sandbox and what it refused, for the manifest."""
+        return {} if self.asked.walls is None else self.asked.walls.told()
+
+    def heard_of(self, told: Mapping[str, Any]) -> None:
+        """Count what was refused elsewhere, or before, as `walls_told` has it."""
+        if self.asked.walls is not None:
+            self.asked.walls.add(told)
+
     def state(self) -> dict[str, Array]:
         """Return what the model remembers, as arrays."""
         return self.asked.state()

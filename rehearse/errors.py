@@ -7,6 +7,7 @@
     │   ├── DataError          a table that lacks a column or holds values that cannot be used
     │   ├── PolicyLoadError    a decision model that cannot be loaded
     │   └── OutputError        a place that cannot be written, or a run folder that is damaged
+    ├── SandboxError           the decision model tried what the sandbox does not allow
     ├── ContractError          a world, policy or people that broke the contract
     └── NotCompletedError      the run could not be finished: exit code 4
         └── PolicyHungError    the decision model gave no answer on the wall clock
@@ -56,6 +57,10 @@ class OutputError(UserError):
 
 class ContractError(RehearseError):
     """A world, policy or population broke the contract."""
+
+
+class SandboxError(RehearseError):
+    """The decision model tried what the sandbox does not allow; no OSError, which would be tried again."""
 
 
 class NotCompletedError(RehearseError):

@@ -25,7 +25,7 @@ from rehearse.experiments.report import (
 )
 from rehearse.experiments.report.facts import Overall, Row
 from rehearse.experiments.report.parts import EVERYBODY
-from rehearse.experiments.sentences import amount, in_sample
+from rehearse.experiments.sentences import amount, in_sample, refusals
 
 if TYPE_CHECKING:
     from rehearse.record.reading import RunRecord
@@ -105,6 +105,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "between": between.sentences(record),
         "latency": _latency(record, figures),
         "troubles": _troubles(record),
+        "refusals": refusals(record.manifest.get("sandbox", {})),
         "journeys": _journeys(record) if whole.kept else None,
         "emerged": emergence.section(record, figures.add, facts.bucket_size(whole), marks),
         "society": society.section(record, figures.add),

@@ -40,6 +40,7 @@ FAULTS = {
     "injected": "the call was made to fail by the scenario",
     "refused": "the model was not asked: an open circuit, a limit or a full queue",
     "unreached": "the infrastructure between person and model failed",
+    "forbidden": "the model tried what the sandbox does not allow",
 }
 
 COMINGS = {

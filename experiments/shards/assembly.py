@@ -46,6 +46,7 @@ class Dealt(Assembly):
         for each in spent:
             meter.earlier_cpu += each.cpu_s
             meter.elsewhere_mb += each.peak_memory_mb
+            self.policy.heard_of(each.sandbox)
             for name in ("calls", "rows", "cpu_s", "wall_s", "peak_growth_bytes"):
                 setattr(account, name, getattr(account, name) + each.account[name])
         shards = self.simulation.ensemble

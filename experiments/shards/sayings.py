@@ -85,3 +85,5 @@ class Spent:
     cpu_s: float
     peak_memory_mb: float
     account: dict[str, Any]
+    sandbox: dict[str, Any]
+    """What the model tried there that it may not."""

@@ -95,7 +95,8 @@ class Shard:
     def spent(self) -> Spent:
         """Return what this process used up so far."""
         asked: Any = self.assembly.policy.asked
-        return Spent(time.process_time(), peak_memory_mb(), asked.account.as_dict())
+        tried = self.assembly.policy.walls_told()
+        return Spent(time.process_time(), peak_memory_mb(), asked.account.as_dict(), tried)
 
     def _keep(self, tick: int, turns: Columns, society: Columns) -> None:
         self.turns, self.society = turns, society

@@ -81,3 +81,5 @@ class Fault(Code):
     """The model was not asked, to spare it: an open circuit, a limit of its rate, a full queue."""
     UNREACHED = 8
     """The infrastructure failed: no connection to the model's server, no answer in time, no service."""
+    FORBIDDEN = 9
+    """The model failed because it tried what the sandbox does not allow."""

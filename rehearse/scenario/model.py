@@ -10,6 +10,7 @@ from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, St
 from rehearse.scenario.feedback import Late
 from rehearse.scenario.noise import Observation
 from rehearse.scenario.people import People
+from rehearse.scenario.sandbox import Sandbox
 
 MOST_PEOPLE = 100_000_000
 """Over all replicas; a person takes about a hundred bytes of memory."""
@@ -214,6 +215,8 @@ class Scenario(Strict):
     """When a policy that learns is told what came of its answers; None: at the end of each tick."""
     faults: tuple[FaultSpec, ...] = ()
     guards: tuple[GuardSpec, ...] = ()
+    sandbox: Sandbox = Sandbox()
+    """What a model that is not Rehearse's own may reach."""
     criteria: tuple[Criterion, ...] = ()
     assumptions: tuple[str, ...] = Field(min_length=1)
     """What is taken for granted; a verdict is worth no more than these."""

@@ -1,0 +1,23 @@
+"""What the model under test may reach while it is asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from rehearse.scenario.base import Strict
+
+Host = Annotated[
+    str, Field(min_length=1, max_length=260, pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(:[0-9]{1,5})?$")
+]
+"""`models.example.com`, `10.1.2.3:8080`, `[2001:db8::1]:443`."""
+
+
+class Sandbox(Strict):
+    """The walls round code that is not Rehearse's own; what it tries beyond them is refused and recorded."""
+
+    allow: tuple[Host, ...] = ()
+    """Hosts that it may call besides this machine itself: `host` at any port, or `host:port`."""
+    processes: bool = False
+    """Whether it may begin other programs, which the walls do not hold."""
