@@ -83,8 +83,8 @@ def appraise(
     utilities[~possible(places, offer.available)] = -np.inf
     if not people.behaviour.repeats:
         utilities[had.before(columns, turn.rows, places)] = -np.inf
-    if refusals is not None:
-        utilities[np.isin(places, refusals)] = -np.inf
+    for item in () if refusals is None else refusals:
+        utilities[places == item] = -np.inf
     noise = columns.numbers("noise", turn.rows)
     outside = _outside(turn, offer, noise, people=people, goals=goals)
     return Appraisal(places, utilities, outside, noise, bitter)

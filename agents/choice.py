@@ -117,10 +117,10 @@ def cascade_choice(take: Floats, attention: float, uniforms: Floats) -> Codes:
 
 def first_choice(utilities: Floats) -> Codes:
     """Return the first place of each slate that holds something, whatever it is worth."""
-    there = utilities > -np.inf
-    return np.where(there.any(axis=1), there.argmax(axis=1), NOTHING).astype(
-        position_type(utilities.shape[1])
-    )
+    position = np.full(len(utilities), NOTHING, dtype=position_type(utilities.shape[1]))
+    for place in reversed(range(utilities.shape[1])):
+        position[utilities[:, place] > -np.inf] = place
+    return position
 
 
 def attention_choice(utilities: Floats, exponent: float) -> Codes:

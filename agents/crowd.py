@@ -217,12 +217,13 @@ class Crowd:
         came = [self._come(piece, tick) for piece in chunks(self.columns.length)]
         rows = np.concatenate(came) if came else np.zeros(0, dtype=np.int64)
         columns = self.columns
-        raw(columns, "sessions")[rows] += 1
-        raw(columns, "session")[rows] += 1
-        columns["adopted"][rows] = True
-        columns["intent"][rows] = Intent.FIRST
-        columns["refusals"][rows] = 0
-        columns["shown"][rows] = NOTHING
+        who = slice(None) if len(rows) == columns.length else rows
+        raw(columns, "sessions")[who] += 1
+        raw(columns, "session")[who] += 1
+        columns["adopted"][who] = True
+        columns["intent"][who] = Intent.FIRST
+        columns["refusals"][who] = 0
+        columns["shown"][who] = NOTHING
         self.conduct.open(rows, tick)
         return rows
 

@@ -15,6 +15,7 @@ from rehearse.agents.appraisal import Appraisal
 from rehearse.agents.blocks import moved, raw, turned
 from rehearse.agents.patience import Setbacks
 from rehearse.columns import Columns, Rows
+from rehearse.compiled import twin_of
 from rehearse.contract import Decisions, Flags, Intent, Ints, Turn
 from rehearse.exact import Floats
 from rehearse.scenario.people import People
@@ -29,11 +30,11 @@ class Feelings:
 
     def setbacks(self, turn: Turn, seen: Appraisal, error: Flags) -> Setbacks:
         """Return what went against these people in this turn."""
-        shown = turned(raw(self.columns, "shown").take(turn.rows, axis=0), np.int32)
         action = seen.places[0]
-        answered = ~error
+        answered, again = ~error, np.zeros(len(error), dtype=np.bool_)
+        _find(raw(self.columns, "shown"), turn.rows, action, again)
         return Setbacks(
-            repeat=answered & (action >= 0) & (shown == action).any(axis=0),
+            repeat=answered & again,
             contradiction=answered & (action >= 0) & seen.bitter,
             bad_offer=answered & (seen.best <= seen.outside - self.people.behaviour.bad_margin),
             error=error,
@@ -55,14 +56,7 @@ class Feelings:
         raw(columns, "refusals")[rows] += ~taken
         columns["intent"][rows] = np.where(error, Intent.RETRY, np.where(taken, Intent.MORE, Intent.ANOTHER))
         answered = slice(None) if not error.any() else ~error
-        self._show(rows[answered], decisions.slate[answered])
-
-    def _show(self, rows: Rows, slate: Ints) -> None:
-        shown = raw(self.columns, "shown").take(rows, axis=0)
-        new = min(slate.shape[1], shown.shape[1])
-        shown[:, new:] = shown[:, : shown.shape[1] - new].copy()
-        shown[:, :new] = slate[:, :new]
-        self.columns["shown"][rows] = shown
+        _show(raw(columns, "shown"), rows[answered], decisions.slate[answered])
 
     def please(self, rows: Rows, impression: Floats) -> None:
         """Move satisfaction towards an impression, 0 to 1, unless it follows a law of its own."""
@@ -91,3 +85,34 @@ class Feelings:
         columns["patience"][piece] = patience.recovered(now, most, behaviour.recovery)
         if self.people.memory.on:
             memory.fade(columns, piece, self.people.memory.decay)
+
+
+def _find_plainly(shown: Ints, rows: Rows, action: Ints, found: Flags) -> None:
+    found[:] = (action >= 0) & (turned(shown.take(rows, axis=0), np.int32) == action).any(axis=0)
+
+
+@twin_of(_find_plainly)
+def _find(shown: Ints, rows: Rows, action: Ints, found: Flags) -> None:
+    """Find out who was shown an action before in this session."""
+    for i in range(len(rows)):
+        for place in range(shown.shape[1]):
+            found[i] |= action[i] >= 0 and shown[rows[i], place] == action[i]
+
+
+def _show_plainly(shown: Ints, rows: Rows, slate: Ints) -> None:
+    kept = shown.take(rows, axis=0)
+    new = min(slate.shape[1], kept.shape[1])
+    kept[:, new:] = kept[:, : kept.shape[1] - new].copy()
+    kept[:, :new] = slate[:, :new]
+    shown[rows] = kept
+
+
+@twin_of(_show_plainly)
+def _show(shown: Ints, rows: Rows, slate: Ints) -> None:
+    """Put slates in front of what was shown in this session."""
+    new, room = min(slate.shape[1], shown.shape[1]), shown.shape[1]
+    for i in range(len(rows)):
+        for place in range(room - 1, new - 1, -1):
+            shown[rows[i], place] = shown[rows[i], place - new]
+        for place in range(new):
+            shown[rows[i], place] = slate[i, place]

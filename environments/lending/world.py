@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rehearse.columns import Array, Columns
+from rehearse.columns import Array, Columns, either
 from rehearse.contract import Codes, Decisions, Flags, Ints, Offer, Outcomes, Responses, Singles, Turn
 from rehearse.environments.lending.bank import Loans, Till
 from rehearse.environments.lending.market import HERE, Others
@@ -53,10 +53,8 @@ class Fate:
     worth: Floats
     """The true worth of each item to the lender, shape (n, items)."""
 
-    @property
-    def qualified(self) -> Flags:
-        """Return who would repay the cheapest loan."""
-        return np.asarray(self.pays.any(axis=1))
+    qualified: Flags
+    """Who would repay the cheapest loan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +221,11 @@ class Lending:
         chance = np.clip(self._moves.now("chance", chance), 0.0, 1.0)
         pays = draws[:, REPAY, None] < self._repays.of_terms(chance, terms.interest)
         pays[:, REFUSE] = False
+        qualified = either(pays.T)
         law, welfare = self._settings.harm, self._settings.welfare
         worth = np.where(pays, terms.gain, -terms.loss - welfare * law.default)
-        worth[:, REFUSE] = -welfare * law.refusal * pays.any(axis=1)
-        return Fate(draws, chance, pays, worth)
+        worth[:, REFUSE] = -welfare * law.refusal * qualified
+        return Fate(draws, chance, pays, worth, qualified)
 
     def _deal(
         self,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rehearse import compiled, exact
-from rehearse.agents import choice, memory
+from rehearse.agents import choice, feelings, memory
 from rehearse.chance import Chance
 from rehearse.columns import Columns
 from rehearse.environments.pricing.buyers import Buyers
@@ -46,6 +46,24 @@ def test_exponentials_and_logarithms_have_the_same_bits(numbers):
         for function in (exact.exp, exact.log):
             plain, loop = both(lambda function=function: function(np.array(numbers)))
             assert plain.tobytes() == loop.tobytes() or np.array_equal(plain, loop, equal_nan=True)
+
+
+@settings(deadline=None)
+@given(n=st.integers(0, 6), width=st.integers(1, 6), seed=st.integers(0, 10**6))
+def test_what_was_shown_is_the_same(n, width, seed):
+    """Who saw an action before, and what they saw last, are the same, however long slates are."""
+    random = np.random.default_rng(seed)
+    before, slate = random.integers(-1, 4, (9, 4)), random.integers(-1, 4, (n, width))
+    rows = np.sort(random.choice(9, n, replace=False))
+
+    def shown():
+        again, now = np.zeros(n, dtype=np.bool_), before.astype(np.int16)
+        feelings._find(now, rows, slate[:, 0].astype(np.int32), again)
+        feelings._show(now, rows, slate.astype(np.int32))
+        return again, now
+
+    plain, loop = both(shown)
+    assert all(map(np.array_equal, plain, loop))
 
 
 @settings(deadline=None)
