@@ -13,7 +13,8 @@ of each place is the r at which the score, which falls with r, is 0:
                     differ by `alpha` at most (Elzayn and others 2019)
 
 As in D'Amour and others (2020): estimates from the last `window` ticks, anew every `refit` ticks, and
-uniform for the first `burn`. Each society is learned apart.
+uniform for the first `burn`. Each society is learned apart. It works in worlds that tell what was seen at
+each place by a feature `seen_PLACE`, such as sites, and is refused in others.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Allocation:
 
     def __init__(self, settings: Mapping[str, Any], stage: Stage) -> None:
         self._given = checked(AllocationSettings, settings, self.name)
+        _must_be_places(stage)
         self._replicas = np.sort(stage.replicas)
         self._m = len(stage.items)
         shape = (len(self._replicas), self._m)
@@ -157,6 +159,15 @@ class Allocation:
     def _plan_for(self, units: Counts) -> None:
         for place, count in enumerate(units.tolist()):
             self._plan[place] = allocation(self.estimates[place], count, self._given.alpha)
+
+
+def _must_be_places(stage: Stage) -> None:
+    unseen = [item for item in stage.items if f"seen_{item}" not in stage.features]
+    if unseen:
+        problem = (
+            f"allocation-v1 sends inspectors to places, and {unseen[0]!r} is none: nothing is seen there."
+        )
+        raise PolicyLoadError(problem, "Use it in a world of sites: triage-v1 with kind: sites.")
 
 
 def censored_rates(sent: Counts, found: Counts) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -130,7 +132,12 @@ def test_greedy_and_fair_allocations():
         allocation(np.ones(30), 40, alpha=0.5)
 
 
-STAGE = Stage(items=("a", "b", "c"), features=("x",), groups=("all",), replicas=np.arange(2, dtype=np.int32))
+STAGE = Stage(
+    items=("a", "b", "c"),
+    features=("seen_a", "seen_b", "seen_c"),
+    groups=("all",),
+    replicas=np.arange(2, dtype=np.int32),
+)
 
 
 @pytest.mark.parametrize("rule", ["uniform", "proportional", "greedy"])
@@ -139,6 +146,12 @@ def test_allocations_keep_the_contract(rule):
     for burn in (0, 100):
         policy = load("allocation-v1", STAGE, {"rule": rule, "burn": burn, "refit": 1, "epsilon": 0.2})
         assert check_policy(policy, STAGE) == []
+
+
+def test_inspectors_are_sent_to_places_only():
+    """A world whose items are no places refuses the policy when it is loaded."""
+    with pytest.raises(PolicyLoadError, match=r"sends inspectors to places, and 'x' is none"):
+        load("allocation-v1", replace(STAGE, items=("a", "x")))
 
 
 def test_a_society_learns_from_its_own_finds():
@@ -150,7 +163,7 @@ def test_a_society_learns_from_its_own_finds():
     for tick in range(3):
         policy.learn(
             Feedback(
-                features=np.zeros((8, 1), np.float32),
+                features=np.zeros((8, 3), np.float32),
                 slate=choice[:, None],
                 choice=choice,
                 reward=reward,

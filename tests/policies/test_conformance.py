@@ -47,7 +47,6 @@ SETTINGS = {
     "demographic-parity-v1": {"feature": "hinc", "grid": {"low": -1, "high": 1, "step": 0.5}},
 }
 ONE_ITEM = {
-    "allocation-v1",
     "bands-v1",
     "logistic-v1",
     "split-v1",
@@ -69,12 +68,14 @@ ONE_ITEM = {
 """Policies that answer with one item, or are made of others, and have no setting `k`."""
 PRICES = {"posted-price-v1", "markup-v1", "q-learning-v1"}
 """Policies whose items must be prices: `test_prices` tries them."""
+PLACES = {"allocation-v1"}
+"""Policies whose items must be places: `test_triage_sites` tries them."""
 SPEAKING = {"slot-filling-v1", "forgetful-v1"}
 """Policies that answer in a dialogue: the tests of dialogues try them."""
 BUILT_IN = [
     name
     for name, entry in entries("policies").items()
-    if entry.target.startswith("rehearse.") and name not in PRICES | SPEAKING
+    if entry.target.startswith("rehearse.") and name not in PRICES | PLACES | SPEAKING
 ]
 
 
