@@ -164,9 +164,7 @@ class Allocation:
 def _must_be_places(stage: Stage) -> None:
     unseen = [item for item in stage.items if f"seen_{item}" not in stage.features]
     if unseen:
-        problem = (
-            f"allocation-v1 sends inspectors to places, and {unseen[0]!r} is none: nothing is seen there."
-        )
+        problem = f"allocation-v1 looks at places, and {unseen[0]!r} is none: nothing is seen of it."
         raise PolicyLoadError(problem, "Use it in a world of sites: triage-v1 with kind: sites.")
 
 

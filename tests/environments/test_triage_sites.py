@@ -150,7 +150,7 @@ def test_allocations_keep_the_contract(rule):
 
 def test_inspectors_are_sent_to_places_only():
     """A world whose items are no places refuses the policy when it is loaded."""
-    with pytest.raises(PolicyLoadError, match=r"sends inspectors to places, and 'x' is none"):
+    with pytest.raises(PolicyLoadError, match=r"looks at places, and .x. is none"):
         load("allocation-v1", replace(STAGE, items=("a", "x")))
 
 
