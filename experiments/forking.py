@@ -42,6 +42,7 @@ from rehearse.experiments.running import (
     run_name,
     with_policy,
 )
+from rehearse.policies.loading import pinned
 from rehearse.record.reading import RunRecord
 from rehearse.scenario.edit import changed
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns
@@ -114,6 +115,7 @@ def fork(
     _check_tick(record, tick)
     scenario = amended(with_policy(record.scenario, policy), sets)
     scenario = changed(scenario, settings) if settings else scenario
+    scenario = scenario.model_copy(update={"policy": pinned(scenario.policy)})
     legs = legs_of(record, parent_policy)
     given = only_python(policy)
     asked = Fork(record, tick, [*legs, Leg(tick, scenario, _props(legs[-1], scenario, given, trust=trust))])

@@ -26,6 +26,7 @@ from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
 from rehearse.log import events, get_log, log_to
 from rehearse.policies.composed import Composition
+from rehearse.policies.loading import pinned
 from rehearse.policies.recorded import sources
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
@@ -207,6 +208,7 @@ def run(
     Raises UserError for what the caller can mend, NotCompletedError where the run broke off.
     """
     scenario = with_policy(scenario, policy)
+    scenario = scenario.model_copy(update={"policy": pinned(scenario.policy)})
     path = out if out is not None else RUNS / run_name(scenario)
     refuse_used(path)
     given = composition.only_python(policy)

@@ -8,6 +8,7 @@
     model.onnx                   a model for ONNX Runtime
     model.pkl, model.joblib      the same as a pickle, only with trust
     http://host/v2/models/NAME   a model behind HTTP (`policies.http`)
+    models:/NAME@ALIAS           a model in an MLflow registry (`policies.mlflow`)
 
 In Python the function, class or object itself may be given, or `Shadow(live, candidate)` and its like.
 """
@@ -26,7 +27,7 @@ from typing import Any, NoReturn
 from rehearse import registry
 from rehearse.contract import Policy, Stage
 from rehearse.errors import NotFoundError, PolicyLoadError, did_you_mean
-from rehearse.policies import estimator, files, function, http, onnx
+from rehearse.policies import estimator, files, function, http, mlflow, onnx
 from rehearse.policies.complaints import told
 from rehearse.policies.composed import Composition
 from rehearse.policies.replicas import LearningPolicy, ObjectPolicy
@@ -35,7 +36,8 @@ from rehearse.policies.settings import checked
 from rehearse.scenario.model import Part
 
 FORMS = (
-    "A model is a registered name, file.py:function, package.module:object, file.skops, file.onnx or http://…"
+    "A model is a registered name, file.py:function, package.module:object, file.skops, file.onnx, http://… "
+    "or models:/NAME@ALIAS."
 )
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 FACTORY = ({"settings", "stage"}, {"stage"})
@@ -62,15 +64,41 @@ def load(
         return _policy(ref, stage, given, _name_of(ref), _version_of(ref))
     text, _, query = ref.strip().partition("?")
     given |= _settings_in(query)
-    if text.startswith(http.SCHEMES):
-        return http.HttpPolicy(text, stage, given)
-    if text.endswith(onnx.SUFFIX):
-        return onnx.from_file(Path(text).expanduser(), stage, given)
+    apart = _apart(text, stage, given, trust=trust)
+    if apart is not None:
+        return apart
     found = _in_python(text, trust=trust)
     if found is None:
         return _registered(text.removesuffix(":"), stage, given, trust=trust)
     thing, name, version = found
     return _policy(thing, stage, given, name, version)
+
+
+def _apart(text: str, stage: Stage, settings: Mapping[str, Any], *, trust: bool) -> Policy | None:
+    """Return the model of a reference that names no Python object; None for any other reference."""
+    if text.startswith(http.SCHEMES):
+        return http.HttpPolicy(text, stage, settings)
+    if text.startswith(mlflow.SCHEME):
+        return mlflow.from_registry(text, stage, settings, trust=trust)
+    if text.endswith(onnx.SUFFIX):
+        return onnx.from_file(Path(text).expanduser(), stage, settings)
+    return None
+
+
+def pinned(part: Part) -> Part:
+    """Return a policy as written, where an alias of a registry is the version that it means now."""
+    written = _pinned({"name": part.name, "settings": part.settings})
+    return part if written == {"name": part.name, "settings": part.settings} else Part(**written)
+
+
+def _pinned(value: Any, registry: str | None = None) -> Any:
+    if isinstance(value, str):
+        return mlflow.pinned(value, registry) if value.startswith(mlflow.SCHEME) else value
+    if isinstance(value, Mapping):
+        settings = value.get("settings")
+        where = settings.get("registry") if isinstance(settings, Mapping) else None
+        return {key: _pinned(part, where if key == "name" else None) for key, part in value.items()}
+    return [_pinned(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _in_python(text: str, *, trust: bool) -> tuple[object, str, str] | None:
