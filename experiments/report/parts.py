@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind, ...] = ("group", "segment", "manner")
 EVERYBODY = "everybody"
 BINS = 40
-MAX_TURNS = 20
-"""Sessions longer than this count with those of this length."""
 Spread = Literal["satisfaction", "regret", "turns"]
 _VALUES: dict[Spread, tuple[str, str]] = {
     "satisfaction": ("t.satisfaction", "t.\"end\" <> 'none' AND isfinite(t.satisfaction)"),
@@ -188,13 +186,16 @@ def misses(record: RunRecord, kind: Kind, low: float, high: float) -> list[Row]:
 
 
 def bins_for(record: RunRecord, measure: Spread) -> Bins:
-    """Return the bins of a histogram: regret up to its 99th percentile, turns one by one."""
+    """Return the bins of a histogram: regret to its 99th percentile, turns one by one if there is room."""
     if measure == "satisfaction":
         return Bins(0.0, 1.0)
-    if measure == "turns":
-        longest = max(2, min(MAX_TURNS, record.scenario.time.max_turns))
-        return Bins(0.5, longest + 0.5, longest)
     value, where = _VALUES[measure]
+    if measure == "turns":
+        most = record.query(f"SELECT coalesce(max({value}), 0) AS most FROM turns t WHERE {where}")
+        longest = max(2, int(most.numbers("most")[0]))
+        width = math.ceil(longest / BINS)
+        count = math.ceil(longest / width)
+        return Bins(0.5, 0.5 + count * width, count)
     found = record.query(f"SELECT quantile_cont({value}, 0.99) AS high FROM turns t WHERE {where}")
     high = float(found.numbers("high")[0])
     return Bins(0.0, high if math.isfinite(high) and high > 0.0 else 1.0)

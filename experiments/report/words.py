@@ -169,7 +169,8 @@ def units(count: int, unit: str) -> str:
 def several(unit: str) -> str:
     """Return the plural of a unit of time."""
     noun, of, rest = unit.partition(" of ")
-    return f"{noun}s{of}{rest}"
+    changed = f"{noun[:-1]}ie" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun
+    return f"{changed}s{of}{rest}"
 
 
 def title(name: str) -> str:

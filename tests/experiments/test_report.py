@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearse.columns import Columns
 from rehearse.errors import NotFoundError
 from rehearse.experiments import api
 from rehearse.experiments.metrics import find
@@ -211,6 +213,15 @@ def test_histograms_hold_everybody(record, measure):
     }[measure]
     mean = record.query(f"SELECT avg({value}) AS mean FROM turns WHERE {where}").numbers("mean")[0]
     assert next(r["mean"] for r in found if r["part"] == parts.EVERYBODY) == pytest.approx(mean, rel=1e-6)
+
+
+@pytest.mark.parametrize(("longest", "count", "width"), [(1, 2, 1), (28, 28, 1), (60, 30, 2), (961, 39, 25)])
+def test_long_sessions_share_bins(monkeypatch, record, longest, count, width):
+    """A histogram of turns reaches to the longest session, in as few turns to a bin as there is room for."""
+    monkeypatch.setattr(record, "query", lambda _: Columns({"most": np.array([longest])}))
+    bins = parts.bins_for(record, "turns")
+    assert (bins.low, bins.count, bins.width) == (0.5, count, width)
+    assert bins.high >= longest
 
 
 def test_the_table_of_groups_names_who_fares_worst(record):
