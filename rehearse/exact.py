@@ -146,8 +146,24 @@ def total(x: NDArray[np.generic]) -> Floats:
 
 def on_grid(x: ArrayLike, limit: float = 16.0) -> Floats:
     """Round to multiples of 2**-20 and hold within ±limit, so that `matmul` is exact."""
-    scaled = np.rint(np.asarray(x, dtype=np.float64) * GRID) / GRID
-    return np.clip(scaled, -limit, limit)
+    found = np.array(x, dtype=np.float64, order="C")
+    _put_on_grid(found.reshape(-1), limit)
+    return found
+
+
+def _put_on_grid_plainly(x: Floats, limit: float) -> None:
+    x[:] = np.clip(np.rint(x * GRID) / GRID, -limit, limit)
+
+
+@twin_of(_put_on_grid_plainly)
+def _put_on_grid(x: Floats, limit: float) -> None:
+    for i in range(len(x)):
+        near = np.rint(x[i] * GRID) / GRID
+        if near < -limit:
+            near = -limit
+        elif near > limit:
+            near = limit
+        x[i] = near
 
 
 def grid_limit(terms: int) -> float:

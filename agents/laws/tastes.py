@@ -13,10 +13,13 @@ slerp           T-RECS (Lucherini and others, arXiv:2107.08959, 2021): tastes tu
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rehearse.agents.blocks import fold_one
 from rehearse.agents.laws.law import Law, Moment, Setting
 from rehearse.agents.laws.rotation import turned
 from rehearse.columns import Rows
+from rehearse.compiled import twin_of
 from rehearse.contract import Outcomes, Turn
 from rehearse.exact import Floats, total
 from rehearse.scenario import laws as written
@@ -24,9 +27,33 @@ from rehearse.scenario import laws as written
 
 def reinforced(interests: Floats, item: Floats, uniform: Floats, rate: float) -> Floats:
     """Return interests (n, d) after items with topics (n, d) were taken."""
+    after = np.empty(interests.shape)
+    _reinforce(interests, item, uniform, rate, after)
+    return after
+
+
+def _reinforce_plainly(
+    interests: NDArray[np.floating], item: Floats, uniform: Floats, rate: float, after: Floats
+) -> None:
     step = rate * (1.0 - np.abs(interests)) * item * (item - interests)
     grows = uniform < total(item * ((interests + 1.0) / 2.0))
-    return np.clip(interests + np.where(grows[:, None], step, -step), -1.0, 1.0)
+    after[:] = np.clip(interests + np.where(grows[:, None], step, -step), -1.0, 1.0)
+
+
+@twin_of(_reinforce_plainly)
+def _reinforce(
+    interests: NDArray[np.floating], item: Floats, uniform: Floats, rate: float, after: Floats
+) -> None:
+    size = interests.shape[1]
+    parts = np.empty(size)
+    for i in range(len(uniform)):
+        for d in range(size):
+            parts[d] = item[i, d] * ((interests[i, d] + 1.0) / 2.0)
+        sign = 1.0 if uniform[i] < fold_one(parts, size) else -1.0
+        for d in range(size):
+            u = interests[i, d]
+            moved = u + sign * (rate * (1.0 - abs(u)) * item[i, d] * (item[i, d] - u))
+            after[i, d] = min(max(moved, -1.0), 1.0)
 
 
 class Reinforcement(Law):

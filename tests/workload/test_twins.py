@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from rehearse import compiled, exact
 from rehearse.agents import choice, feelings, memory
+from rehearse.agents.laws import rotation, tastes
 from rehearse.chance import Chance
 from rehearse.columns import Columns
+from rehearse.environments import scores
 from rehearse.environments.pricing.buyers import Buyers
 from rehearse.environments.pricing.settings import Reference
 from rehearse.errors import UserError
@@ -46,6 +48,25 @@ def test_exponentials_and_logarithms_have_the_same_bits(numbers):
         for function in (exact.exp, exact.log):
             plain, loop = both(lambda function=function: function(np.array(numbers)))
             assert plain.tobytes() == loop.tobytes() or np.array_equal(plain, loop, equal_nan=True)
+
+
+@settings(deadline=None)
+@given(n=st.integers(1, 6), size=st.integers(1, 9), seed=st.integers(0, 10**6))
+def test_tastes_change_by_the_same_bits(n, size, seed):
+    """Tastes that turn or are reinforced, and what the search keeps of them, are the same bits."""
+    random = np.random.default_rng(seed)
+    taste, item = np.rint(random.normal(size=(2, n, size)) * 3.0) * random.choice([0.0, 0.25, 1.1], (2, n, 1))
+    finder, rows = scores.IdealFinder(random.normal(size=(5, size)), np.arange(5) > 1), np.arange(n)
+
+    def changed():
+        near = exact.on_grid(taste, 2.0)
+        shared = scores.SharedScores(finder, rows, near)
+        told = shared.of(rows.astype(np.int32) % 6 - 1), shared.ideal
+        once = tastes.reinforced(np.clip(taste, -1.0, 1.0), item, np.full(n, 0.5), 0.3)
+        return near, *told, once, rotation.turned(taste, item, 0.1)
+
+    plain, loop = both(changed)
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(plain, loop, strict=True))
 
 
 @settings(deadline=None)
