@@ -309,7 +309,7 @@ def test_a_part_is_shown_with_its_settings(cli):
     world, policy = cli("show", "lending-v1").out, cli("show", "group-epsilon-v1").out
     assert "p' = σ(ln(p / (1 − p)) − burden · A · r)" in world
     assert re.search(r"^  bank\.term +Ticks after which a loan comes back", world, re.MULTILINE)
-    assert re.search(r"^  epsilon +.*\[0\.1\]", policy, re.MULTILINE)
+    assert re.search(r"^  epsilon +[^\]]*\[0\.1\]", policy, re.MULTILINE)
 
 
 def test_a_scenario_is_shown(cli):

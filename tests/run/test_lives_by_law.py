@@ -145,8 +145,7 @@ def test_the_scenario_of_the_page_runs() -> None:
     if not page.exists():
         pytest.skip("the page is not beside the tests")
     written = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
-    assumed = "name: page\nassumptions: [It is a page.]\nlimitations: [It is short.]\n"
-    scenario = from_yaml(assumed + written).model_copy(update={"replicas": 1})
+    scenario = from_yaml(written).model_copy(update={"replicas": 1})
     turns = lived(load(scenario, users=50, ticks=3))
     assert turns["watched"].max() > 0.0
     assert np.unique(turns["tick"][turns["turn"] == 0]).tolist() == [0, 1, 2]
