@@ -22,6 +22,7 @@ import typer
 from rehearse import threads
 from rehearse.errors import RehearseError, UserError
 from rehearse.experiments.commands import browse, create, explore, logs, pair, runs, study
+from rehearse.redact import redacted
 
 OK, FAIL, MISTAKE, UNSURE, NOT_COMPLETED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 BROKEN_PIPE = 141
@@ -147,4 +148,4 @@ def _how_to_go_on() -> str:
 
 
 def _say(message: str) -> None:
-    typer.echo(f"rehearse: {message}", err=True)
+    typer.echo(f"rehearse: {redacted(message)}", err=True)

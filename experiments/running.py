@@ -31,6 +31,7 @@ from rehearse.policies.recorded import sources
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
 from rehearse.record.scope import Scope
+from rehearse.redact import redacted
 from rehearse.scenario.base import Timed
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import to_yaml
@@ -93,6 +94,7 @@ class Production:
         model = Rehearsal(simulation)
         self.recorder.keep = self._keep
         self.assembly.write_to(self.folder.path)
+        self.assembly.policy.keep_off(self.folder.path)
         simulation.watchers.append(self.recorder)
         log = get_log("run")
         while simulation.tick < self.scenario.time.ticks:
@@ -334,7 +336,13 @@ def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mappin
     scenario = leg.scenario
     check(scenario.criteria, assembly.stage.groups)
     manifest = first_manifest(scenario, leg.props, assembly, path) | dict(noted)
-    folder = RunFolder.create(path, to_yaml(scenario), manifest)
+    text = to_yaml(scenario)
+    if redacted(text) != text:
+        problem = (
+            "the scenario holds the value of a secret of the environment, and would be kept with the run."
+        )
+        raise UserError(problem, "Let the model read the environment variable, and give its name at most.")
+    folder = RunFolder.create(path, text, manifest)
     return Production(scenario, assembly, folder, assembly.new_recorder(), manifest, meter)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rehearse.contract import Fault
 from rehearse.log import get_log
+from rehearse.redact import redacted
 
 SANDBOX = "rehearse.policies.sandbox"
 """It stops what the line before it did."""
@@ -39,7 +40,7 @@ class Complaints:
 
 def told(error: BaseException) -> str:
     """Return an exception as a sentence: its kind, its message, and the line of the model's code."""
-    message = str(error).strip().splitlines()
+    message = redacted(str(error)).strip().splitlines()
     what = f"{type(error).__name__}: {message[0][:300]}" if message else type(error).__name__
     trace, place = error.__traceback__, ""
     while trace is not None:

@@ -20,9 +20,11 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
+from rehearse import redact
 from rehearse.errors import PolicyLoadError, SandboxError
 from rehearse.log import get_log
 from rehearse.policies.outward import CHECKS, Hosts, Tried, looks_up
+from rehearse.policies.written import FILES, Mouth, Places, Stream
 from rehearse.scenario.sandbox import Sandbox
 
 MOST_KINDS = 100
@@ -38,6 +40,8 @@ class Walls:
     def __init__(self, spec: Sandbox) -> None:
         self.spec = spec
         self.hosts = Hosts(spec.allow)
+        self.places = Places(spec.write)
+        self.mouth = Mouth()
         self.refused: dict[str, int] = {}
         """How often it tried what, by `tried to …`."""
 
@@ -48,22 +52,29 @@ class Walls:
 
     def told(self) -> dict[str, Any]:
         """Return the rules and what was refused, for the manifest."""
-        return self.spec.model_dump(mode="json") | {"refused": dict(self.refused)}
+        counted = {"refused": dict(self.refused), "printed": self.mouth.said}
+        return self.spec.model_dump(mode="json") | counted
 
     def add(self, told: Mapping[str, Any]) -> None:
         """Count what was refused elsewhere, or before, as `told` has it."""
         for what, times in told.get("refused", {}).items():
             self._note(what, times)
+        self.mouth.said += told.get("printed", 0)
 
     def judge(self, event: str, args: tuple[Any, ...]) -> None:
         """Raise SandboxError where an audit event is not allowed."""
-        tried = _bare_thread(args[0]) if event in THREADS else CHECKS[event](self.hosts, self.spec, args)
+        tried = self._tried(event, args)
         if tried is not None:
             if tried.what not in self.refused:
                 get_log("policy").warning("refused", problem=tried.what)
             self._note(tried.what, 1)
             problem = f"the model {tried.what}."
             raise SandboxError(problem, tried.remedy)
+
+    def _tried(self, event: str, args: tuple[Any, ...]) -> Tried | None:
+        if event in FILES:
+            return self.places.judge(event, args)
+        return _bare_thread(args[0]) if event in THREADS else CHECKS[event](self.hosts, self.spec, args)
 
     def _note(self, what: str, times: int) -> None:
         kept = what if what in self.refused or len(self.refused) < MOST_KINDS else OTHERS
@@ -73,7 +84,7 @@ class Walls:
 class Within:
     """A `with` block in which this thread is held by walls; None: it is free."""
 
-    __slots__ = ("_outer", "_walls")
+    __slots__ = ("_outer", "_streams", "_walls")
 
     def __init__(self, walls: Walls | None) -> None:
         self._walls = walls
@@ -83,8 +94,14 @@ class Within:
             _hook_in()
         self._outer: Walls | None = getattr(_HERE, "walls", None)
         _HERE.walls = self._walls
+        if self._walls is not None:
+            out, err = self._streams = sys.stdout, sys.stderr
+            sys.stdout, sys.stderr = Stream(out, _mouth_here), Stream(err, _mouth_here)
 
     def __exit__(self, *_: object) -> None:
+        if self._walls is not None:
+            sys.stdout, sys.stderr = self._streams
+            self._walls.mouth.end(sys.stdout.write)
         _HERE.walls = self._outer
 
 
@@ -92,13 +109,14 @@ _BUILDING: ContextVar[Walls | None] = ContextVar("walls", default=None)
 _HERE = threading.local()
 _SUSPECTS: weakref.WeakKeyDictionary[threading.Thread, weakref.ref[Walls]] = weakref.WeakKeyDictionary()
 _HOOKED: list[bool] = []
-_EVENTS = frozenset(CHECKS) | THREADS
+_EVENTS = frozenset(CHECKS) | THREADS | FILES
 
 
 @contextmanager
 def walled(spec: Sandbox) -> Iterator[Walls]:
     """Let every model that is loaded or seated in the block be held by the same new walls."""
     walls = Walls(spec)
+    redact.learn(spec.secrets)
     token = _BUILDING.set(walls)
     try:
         yield walls
@@ -175,6 +193,11 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         walls.judge(event, args)
     finally:
         _HERE.judging = False
+
+
+def _mouth_here() -> Mouth | None:
+    walls = _walls_here()
+    return None if walls is None else walls.mouth
 
 
 def _bare_thread(begun: object) -> Tried | None:

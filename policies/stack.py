@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rehearse.columns import Array
@@ -45,6 +46,11 @@ class Stack:
     def walls_told(self) -> dict[str, Any]:
         """Return the rules of the sandbox and what it refused, for the manifest."""
         return {} if self.asked.walls is None else self.asked.walls.told()
+
+    def keep_off(self, folder: Path) -> None:
+        """Let no model write into a folder, which holds the record."""
+        if self.asked.walls is not None:
+            self.asked.walls.places.close(folder)
 
     def heard_of(self, told: Mapping[str, Any]) -> None:
         """Count what was refused elsewhere, or before, as `walls_told` has it."""

@@ -19,6 +19,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from rehearse.redact import redacted
+
 
 class _Sink:
     """Where events go: the file that was opened last and is still open, or nowhere."""
@@ -33,7 +35,7 @@ class _Sink:
     def write(self, line: str) -> None:
         """Append a line; a log that cannot be written never ends a run."""
         with contextlib.suppress(OSError, ValueError):
-            self.files[-1].write(f"{line}\n")
+            self.files[-1].write(f"{redacted(line)}\n")
 
     debug = info = warning = error = critical = exception = msg = write
 

@@ -15,6 +15,7 @@ import numpy as np
 from rehearse import parquet
 from rehearse.columns import Array, Columns, stacked
 from rehearse.errors import DataError, OutputError
+from rehearse.redact import redacted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -174,9 +175,9 @@ def commit(aside: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file aside, then rename it, so that it is whole or absent."""
+    """Write a text file aside, then rename it, so that it is whole or absent; secrets are hidden."""
     aside = path.with_name(f".{path.name}.part")
-    aside.write_text(text, encoding="utf-8")
+    aside.write_text(redacted(text), encoding="utf-8")
     commit(aside, path)
 
 

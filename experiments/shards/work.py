@@ -58,6 +58,7 @@ class Shard:
     def begin(self, start: Start) -> None:
         """Stand at the start of a tick; parts that this shard wrote of later ticks go."""
         if start.path is not None:
+            self.assembly.policy.keep_off(start.path)
             scope = RunRecord(start.path, finished=False).scope
             self.folder = RunFolder(start.path, scope, shard=f"-shard{self.task.shard}")
             self.folder.forget(start.tick)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rehearse.columns import Array, Columns, stacked
 from rehearse.dialogue.domain import Domain
 from rehearse.record.page import KEYS
+from rehearse.redact import redacted
 from rehearse.tables import write_pages
 
 WORDS = "words"
@@ -72,7 +73,7 @@ def _coded(table: Columns, domain: Domain) -> tuple[Columns, dict[str, tuple[str
     def put(name: str, codes: NDArray[Any], word: Callable[[Any], str]) -> None:
         distinct, number = _distinct(codes)
         columns[name] = number.astype(np.int32)
-        vocabularies[name] = tuple(word(row) for row in distinct)
+        vocabularies[name] = tuple(redacted(word(row)) for row in distinct)
 
     parts = {prefix: _codes(table, prefix) for prefix in ("goal", "meant", "heard", "answer", "call")}
     for name, prefix in (("goal", "goal"), ("meant", "meant"), ("heard", "heard"), ("answered", "answer")):

@@ -19,5 +19,9 @@ class Sandbox(Strict):
 
     allow: tuple[Host, ...] = ()
     """Hosts that it may call besides this machine itself: `host` at any port, or `host:port`."""
+    write: tuple[str, ...] = ()
+    """Folders in which it may write, besides those for temporary files and caches."""
+    secrets: tuple[str, ...] = ()
+    """Environment variables whose values are hidden everywhere, besides those whose names say so."""
     processes: bool = False
     """Whether it may begin other programs, which the walls do not hold."""
