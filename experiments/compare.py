@@ -28,6 +28,8 @@ Direction = Literal["better", "worse", "no clear difference"]
 NAMED = 10
 """People named as having gained or lost most."""
 
+SAVED = "\nSaved: how many times as many it would have taken to see as much, were they not the same people."
+
 
 class Difference(Strict):
     """What a metric was under both models, and B − A with its interval."""
@@ -90,7 +92,7 @@ class Comparison(Strict):
             lines.append(_line(row))
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
         seeming = round(1.0 / (1.0 - self.confidence))
-        note = f"\nEach interval stands by itself: of {seeming} equal metrics one will seem to differ."
+        note = f"\nEach interval stands by itself: of {seeming} equal metrics one will seem to differ.{SAVED}"
         return head + "\n".join(_aligned(line, widths) for line in lines) + note
 
 

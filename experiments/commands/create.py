@@ -7,6 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from rehearse.experiments.commands.printing import lines_of
+
+NEXT = {
+    "scenario": "rehearse run {}",
+    "policy": "rehearse run travel --policy {}:decide",
+    "world": "{} says how scenarios find it",
+}
+"""What one does with a skeleton first."""
+
 
 def new(
     kind: Annotated[Literal["scenario", "world", "policy"], typer.Argument(help="What to begin.")],
@@ -20,5 +29,8 @@ def new(
     """Write a working skeleton and its conformance test; never overwrite a file."""
     from rehearse.experiments.new import write
 
-    for path in write(kind, name, out):
-        typer.echo(str(path))
+    thing, test = write(kind, name, out)
+    typer.echo(f"{thing}\n{test}")
+    typer.echo(
+        "\n".join(lines_of([("next", NEXT[kind].format(thing)), ("test", f"pytest {test}")])), err=True
+    )

@@ -20,7 +20,7 @@ from rehearse.experiments.commands.options import (
     Trust,
     Users,
 )
-from rehearse.experiments.commands.printing import print_json, stdout_for_us
+from rehearse.experiments.commands.printing import lines_of, print_json, stdout_for_us
 from rehearse.experiments.commands.progress import Bar
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def compare(
         runs = {"a": str(one.folder), "b": str(other.folder)}
         print_json({"runs": runs, "comparison": found.model_dump(mode="json")})
     else:
-        typer.echo(found.table())
+        runs = [(name, str(run.folder)) for name, run in (("A", one), ("B", other))]
+        typer.echo("\n".join([found.table(), "", *lines_of(runs)]))
 
 
 def _must_fit(recorded: list[RunRecord | None], scenario: str | None, changes: list[str | None]) -> None:

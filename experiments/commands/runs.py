@@ -159,7 +159,8 @@ def fork(
             over_memory=over_memory,
             say=None if quiet or as_json else bar.say,
         )
-    return _told(finished, as_json=as_json, quiet=quiet)
+    then = f"rehearse compare {folder} {finished.folder}"
+    return _told(finished, as_json=as_json, quiet=quiet, then=then)
 
 
 def resume(
@@ -208,7 +209,7 @@ def _if_given(option: str, text: str | None) -> int | None:
     return None if text is None else whole(option, text)
 
 
-def _told(finished: Finished, *, as_json: bool, quiet: bool) -> int:
+def _told(finished: Finished, *, as_json: bool, quiet: bool, then: str = "") -> int:
     if as_json:
         print_json(
             {
@@ -221,11 +222,11 @@ def _told(finished: Finished, *, as_json: bool, quiet: bool) -> int:
             }
         )
     elif not quiet:
-        typer.echo("\n".join(_summary(finished)))
+        typer.echo("\n".join(_summary(finished, then)))
     return EXIT_CODES[finished.verdict]
 
 
-def _summary(finished: Finished) -> list[str]:
+def _summary(finished: Finished, then: str) -> list[str]:
     from rehearse.experiments.verdict import Verdict
 
     verdict = Verdict.model_validate(finished.turns.verdict)
@@ -236,5 +237,6 @@ def _summary(finished: Finished) -> list[str]:
         ("digest", finished.digest),
         ("record", str(finished.folder)),
         ("report", str(finished.folder / "report.html")),
+        *([("next", then)] if then else []),
     ]
     return [verdict.table(), "", *lines_of(rows)]

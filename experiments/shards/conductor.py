@@ -20,6 +20,7 @@ from rehearse.experiments.shards.gathering import Whole
 from rehearse.experiments.shards.sayings import Page, Spent, Start
 from rehearse.experiments.shards.states import PEOPLE, State, joined
 from rehearse.experiments.society import sample_of_ties
+from rehearse.log import pass_on
 
 REMEMBERED = 32
 """Ticks after which what shards told one another is forgotten, once their state is gathered."""
@@ -54,6 +55,7 @@ class Conductor(Simulation):
             self.state()
         self._begin(self.tick)
         self.pages = shards.all("advance", self.whole.wanted)
+        pass_on(line for page in self.pages for line in page.log)
         self.whole.turn([page.columns for page in self.pages])
         self._show(self.pages[0].ties)
         for watcher in self.watchers:

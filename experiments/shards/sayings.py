@@ -76,6 +76,8 @@ class Page:
     """Those columns of people that were asked for."""
     ties: Mapping[str, Array] = field(default_factory=dict)
     """What people keep besides columns (ties that have changed), as the first shard has it."""
+    log: tuple[str, ...] = ()
+    """What was said in the log, such as what was wrong with the model's answers."""
 
 
 @dataclass(frozen=True, slots=True)

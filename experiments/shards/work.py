@@ -19,6 +19,7 @@ from rehearse.experiments.rebuilding import Leg, domain_of, in_legs, words_of
 from rehearse.experiments.resources import peak_memory_mb
 from rehearse.experiments.shards.sayings import DONE, FAILED, READY, Facts, Link, Page, Spent, Start, Task
 from rehearse.experiments.shards.states import LINKS, State, own_part
+from rehearse.log import heard
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import Recorder
 
@@ -70,10 +71,11 @@ class Shard:
     def advance(self, wanted: tuple[str, ...]) -> Page:
         """Let a tick pass; `wanted` are columns of people to be handed over as they are at its end."""
         before = self.recorder.user_turns
-        self.simulation.advance()
-        told = None if self.folder is not None else self.turns
-        page = Page(self.recorder.user_turns - before, self.society, told, columns=self.columns(wanted))
-        return self.proved(page)
+        with heard() as said:
+            self.simulation.advance()
+        told, log = None if self.folder is not None else self.turns, tuple(said)
+        turns, columns = self.recorder.user_turns - before, self.columns(wanted)
+        return self.proved(Page(turns, self.society, told, columns=columns, log=log))
 
     def proved(self, page: Page) -> Page:
         """Return a page with what proves it."""

@@ -275,6 +275,7 @@ def test_policies_and_runs_are_compared(cli, made):
     assert found.code == 0, found.err
     assert "A  random-v1" in found.out
     assert {p.name for p in Path("both").iterdir()} == {"a", "b"}
+    assert found.out.splitlines()[-2:] == ["  A  both/a", "  B  both/b"]
     again = json.loads(cli("compare", "both/a", "both/b", "--json").out)
     assert again["runs"] == {"a": "both/a", "b": "both/b"}
     mixed = cli("compare", made, "greedy-v1", "--out", "mixed")
@@ -341,6 +342,7 @@ def test_a_skeleton_works_as_it_is(cli, tmp_path, monkeypatch, kind, files):
     found = cli("new", kind, "corner", "--out", "new")
     assert found.code == 0
     assert {Path(line).name for line in found.out.split()} == files == {p.name for p in Path("new").iterdir()}
+    assert "pytest new/test_corner.py" in found.err
     monkeypatch.syspath_prepend(str(tmp_path / "new"))
     for name in ("corner", "test_corner"):
         monkeypatch.delitem(sys.modules, name, raising=False)

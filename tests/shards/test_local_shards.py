@@ -112,6 +112,15 @@ def test_a_policy_that_cannot_travel_is_refused(societies):
         run(societies, policy=policy, spread=Spread(2))
 
 
+def test_what_is_wrong_with_answers_is_heard_from_shards(tmp_path):
+    """The problems of a run are the same in shards: what a shard says in the log is passed on."""
+    model = tmp_path / "model.py"
+    model.write_text("def decide(person):\n    return 'plane'\n")
+    scenario = load("travel", users=20, ticks=1, replicas=2)
+    finished = run(scenario, policy=f"{model}:decide", out=tmp_path / "run", spread=Spread(2), record="none")
+    assert [problem.partition(",")[0] for problem in finished.problems] == ["answered 'plane'"]
+
+
 def test_a_recorded_run_in_shards_reads_like_any_other(societies, tmp_path):
     """A run in shards is judged, replayed and told like a run in one process."""
     plain = run(societies, policy=LEARNER, out=tmp_path / "plain")
