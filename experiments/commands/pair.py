@@ -71,8 +71,8 @@ def compare(
         runs = {"a": str(one.folder), "b": str(other.folder)}
         print_json({"runs": runs, "comparison": found.model_dump(mode="json")})
     else:
-        runs = [(name, str(run.folder)) for name, run in (("A", one), ("B", other))]
-        typer.echo("\n".join([found.table(), "", *lines_of(runs)]))
+        where = [("A", str(one.folder)), ("B", str(other.folder))]
+        typer.echo("\n".join([found.table(), "", *lines_of(where)]))
 
 
 def _must_fit(recorded: list[RunRecord | None], scenario: str | None, changes: list[str | None]) -> None:
