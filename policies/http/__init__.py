@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,9 +108,8 @@ class HttpPolicy:
         """Ask the server about each person; several calls are under way at a time."""
         starts = range(0, len(requests), self._given.batch)
         calls = [np.arange(s, min(s + self._given.batch, len(requests))) for s in starts]
-        bodies = [self._body(requests, rows) for rows in calls]
-        one = len(calls) == 1
-        replies = [self._call(bodies[0])] if one else list(self._pool.map(self._call, bodies))
+        ask = partial(self._call, requests)
+        replies = [ask(calls[0])] if len(calls) == 1 else list(self._pool.map(ask, calls))
         return Decisions.join(
             [self._read(reply, requests, rows) for reply, rows in zip(replies, calls, strict=True)]
         )
@@ -122,8 +121,8 @@ class HttpPolicy:
         missing = self._given.batch - len(rows)
         return np.concatenate([rows, np.full(missing, rows[0])]) if missing else rows
 
-    def _call(self, body: bytes) -> Reply:
-        attempts = 0
+    def _call(self, requests: Requests, rows: Rows) -> Reply:
+        body, attempts = self._body(requests, rows), 0
         while True:
             attempts += 1
             try:

@@ -33,7 +33,7 @@ SMALL = {"users": 60, "ticks": 2, "replicas": 2}
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Return a registry in SQLite: credit with two skops versions and a pickle, and rule, a pyfunc."""
+    """Return a registry in SQLite: credit (skops twice, then a pickle), served, and rule, a pyfunc."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         patch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -60,6 +60,8 @@ def store(tmp_path_factory):
         with mlflow.start_run(experiment_id=experiment) as run:
             for model, form in zip([*models, models[0]], ("skops", "skops", "cloudpickle"), strict=True):
                 mlflow.sklearn.log_model(model, serialization_format=form, **kept)
+            scored = {"serialization_format": "skops", "pyfunc_predict_fn": "predict_proba"}
+            mlflow.sklearn.log_model(models[0], **kept | {"registered_model_name": "served"} | scored)
             signature = mlflow.models.infer_signature(frame, np.array(["grant"]))
             rule = {"python_model": Rule(), "signature": signature}
             mlflow.pyfunc.log_model(**kept | {"registered_model_name": "rule"}, **rule)
@@ -136,3 +138,36 @@ def test_a_run_stays_with_the_version_that_the_alias_meant(store, tmp_path):
             assert replayed.same, replayed.detail
     finally:
         store.client.set_registered_model_alias("credit", "champion", 1)
+
+
+@pytest.mark.skipif(
+    not all(map(find_spec, ("fastapi", "uvicorn"))),
+    reason="FastAPI and uvicorn, which serve models, are not installed",
+)
+def test_a_model_served_by_mlflow_equals_the_same_model_from_the_registry(store, tmp_path):
+    """Over HTTP the same version decides the same, to the same digest of turns."""
+    import threading
+    import time
+
+    import mlflow
+    import uvicorn
+    from mlflow.pyfunc.scoring_server import init
+
+    app = init(mlflow.pyfunc.load_model(store.client.get_model_version_download_uri("served", "1")))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        said = '?features=["score"]&outputs={"classes":["grant","refuse"]}'
+        url = f"http://127.0.0.1:{port}/invocations{said}"
+        served = rehearse.run("lending", policy=url, out=tmp_path / "served", **SMALL)
+    finally:
+        server.should_exit = True
+        thread.join()
+    here = rehearse.run("lending", policy="models:/served/1", out=tmp_path / "here", **SMALL)
+    assert served.digest == here.digest
+    assert not served.problems
+    assert rehearse.replay(served.folder).same
