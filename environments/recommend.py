@@ -267,7 +267,7 @@ class Recommend:
         reward, law = self._reward.take(taken.item), self._settings.engagement
         if law is None:
             return reward
-        attribute = offer.of(taken.item[:, None])[:, 0, self._engages]
+        attribute = offer.one(taken.item, self._engages)
         return np.asarray(reward * engaged(law, taken.turn, people, attribute))
 
     def _costs(self, offer: Offer, took: Array, item: Array, n: int) -> Singles | None:

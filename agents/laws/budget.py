@@ -77,4 +77,4 @@ class Budget(Law):
     def _of(self, moment: Moment, place: int | None) -> Floats:
         if place is None:
             return np.zeros(len(moment.choice))
-        return np.asarray(moment.attribute(place), dtype=np.float64)
+        return moment.attribute(place)

@@ -46,7 +46,7 @@ class Exposure(Law):
         del outcomes
         took = np.flatnonzero(moment.taken)
         turn, rows = moment.turn.take(took), moment.turn.rows.take(took)
-        attribute = np.asarray(moment.attribute(self._place), dtype=np.float64).take(took)
+        attribute = moment.attribute(self._place).take(took)
         normal = turn.normal("laws/exposure")[:, 0]
         now = exposed(self._law, self._people.numbers("exposure", rows), attribute, normal)
         self._people["exposure"][rows] = now

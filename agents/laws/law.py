@@ -10,6 +10,7 @@ from rehearse.chance import Chance
 from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import Codes, End, Flags, Ints, Offer, Outcomes, Turn
 from rehearse.errors import ScenarioError, did_you_mean
+from rehearse.exact import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,9 @@ class Moment:
         """Return who took something."""
         return np.asarray(self.choice >= 0)
 
-    def attribute(self, place: int) -> Array:
+    def attribute(self, place: int) -> Floats:
         """Return an attribute of what was taken, shape (n,); that of item 0 where nothing was."""
-        return self.offer.of(self.choice[:, None])[:, 0, place]
+        return self.offer.one(self.choice, place)
 
 
 class Law:

@@ -119,6 +119,13 @@ class Offer:
             catalogue=self.catalogue,
         )
 
+    def one(self, item: Ints, attribute: int) -> Floats:
+        """Return one attribute of one item each, shape (n,); item 0's where there is none."""
+        places = np.maximum(item, 0)
+        if self.attributes.ndim == 2:
+            return np.asarray(self.attributes[:, attribute].take(places), dtype=np.float64)
+        return np.asarray(self.attributes[np.arange(len(item)), places, attribute], dtype=np.float64)
+
     def of(self, slate: Ints) -> Floats:
         """Return the attributes of the items in slates (n, k): (n, k, d); item 0's where empty."""
         places = np.maximum(slate, 0)
