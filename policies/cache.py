@@ -1,7 +1,8 @@
 """Cache: an answer given to the same question in an earlier tick is given again, for some ticks.
 
 A question is what the model may see of the situation, rounded; each society has answers of its own. Of
-several who asked the same in a tick the first (by user and turn) is remembered, as people got the answer.
+several who asked the same in a tick the first (by user and turn) is remembered. An answer that people got
+otherwise than it was given here, or not at all, for something round the cache changed it, is not remembered.
 An answer with an item that a person cannot have is no answer for them, and the model is asked.
 """
 
@@ -21,7 +22,7 @@ from rehearse.policies.composed import MODEL, Composed, Composition, Load, noted
 from rehearse.policies.cuts import feature_number
 from rehearse.scenario.base import NotNegative
 
-CACHED = "cached"
+CACHED, ACTION = "cached", "cache_action"
 Keys = NDArray[np.uint64]
 
 
@@ -56,10 +57,12 @@ class Known(NamedTuple):
 
 
 class CachePolicy(Composed):
-    """Column `cached` (1, 0); the model that an answer was of is the one that acts."""
+    """Columns `cached` (1, 0) and `cache_action` (its item); whose answer it was is who acts."""
 
     def __init__(self, given: Cache, policy: Any, stage: Stage) -> None:
-        super().__init__(given.registered, {"policy": policy}, stage, {CACHED: np.int8}, learns=True)
+        super().__init__(
+            given.registered, {"policy": policy}, stage, {CACHED: np.int8, ACTION: np.int32}, learns=True
+        )
         self._given, names = given, stage.features if given.features is None else given.features
         self._places = [feature_number(name, stage, f"{given.registered}, features") for name in names]
         none = np.zeros(0, dtype=np.int32)
@@ -87,13 +90,16 @@ class CachePolicy(Composed):
         rows, others = np.flatnonzero(hit), np.flatnonzero(~hit)
         again = self.given(slate[rows], model[rows], latency=self._given.latency_ms)
         asked = self.ask("policy", requests.take(others))
-        return noted(put_together([asked, again], [others, rows]), cached=hit.astype(np.int8))
+        whole = put_together([asked, again], [others, rows])
+        return noted(whole, cached=hit.astype(np.int8), cache_action=whole.action)
 
     def hear(self, feedback: Feedback) -> None:
         """Tell the model, remember its answers, and forget old ones."""
         super().hear(feedback)
         cached: Codes = np.asarray(feedback.detail.get(CACHED, np.zeros(len(feedback.user))), dtype=np.int8)
-        fresh = (cached == 0) & (feedback.slate[:, 0] >= 0) & self.acted("policy", feedback)
+        got = feedback.slate[:, 0]
+        fresh = (cached == 0) & (got >= 0) & (got == feedback.detail.get(ACTION, got))
+        fresh &= self.acted("policy", feedback)
         some = feedback.take(np.flatnonzero(fresh))
         keys, until = self._keys(some.features), np.int32(feedback.tick + 1 + self._given.ticks)
         slate, model = _wide(some.slate, self.stage.slate), some.detail.get(MODEL, np.zeros(len(keys)))

@@ -106,7 +106,7 @@ class Composed:
         own = dict(columns or {})
         self.columns: dict[str, Any] = {MODEL: np.int8} | own
         self.words: Words = {}
-        self._inner = {word: self._names(word, part, own) for word, part in parts.items()}
+        self._inner = self._names(parts)
         self._base = self._numbered(parts)
         if learns or any(hasattr(part, "learn") for part in parts.values()):
             self.learn = self.hear
@@ -191,30 +191,34 @@ class Composed:
         last = first + len(models_of(word, self.parts[word].policy))
         return np.asarray((model >= first) & (model < last))
 
-    def told(self, word: str, feedback: Feedback, rows: Rows | None = None) -> Feedback:
-        """Return what a part is told, in its own words; `rows` None: all, a plain model where it acted."""
+    def told(self, word: str, feedback: Feedback) -> Feedback:
+        """Return what a part is told, in its own words: a plain model of the turns in which it acted."""
         composed = isinstance(self.parts[word].policy, Composed)
         mine = self.acted(word, feedback)
-        chosen = np.flatnonzero(mine | composed) if rows is None else rows
+        chosen = np.flatnonzero(mine | composed)
         some, out = feedback.take(chosen), self._inner[word]
         detail = {name: some.detail[out[name]] for name in out if out[name] in some.detail}
-        if MODEL in some.detail and MODEL not in out and composed:
-            model = _moved(some.detail[MODEL], -self._base[word][MODEL])
+        if MODEL in some.detail and composed:
+            model = detail.get(MODEL, _moved(some.detail[MODEL], -self._base[word][MODEL]))
             detail[MODEL] = np.where(mine[chosen], model, np.int8(NOTHING))
         return replace(some, detail=detail)
 
-    def _names(self, word: str, part: Policy, own: Mapping[str, Any]) -> dict[str, str]:
-        """Return what a part's columns are called out here, and take them over."""
-        if not isinstance(part, Composed):
-            return {}
-        aside = word in self.aside
-        names = {
-            name: f"{word}_{name}" if aside or name in own else name
-            for name in part.columns
-            if aside or name != MODEL
-        }
-        self.columns |= {names[name]: part.columns[name] for name in names}
-        self.words |= {names[name]: part.words[name] for name in names if name in part.words}
+    def _names(self, parts: Mapping[str, Policy]) -> dict[str, dict[str, str]]:
+        """Return what the columns of each part are called out here, and take them over.
+
+        A part with a name that is taken, here or by a part beside it, gets its word before all its names:
+        parts learn from their columns, and must not read another's.
+        """
+        own, inner = set(self.columns) - {MODEL}, {word: _columns(part) for word, part in parts.items()}
+        names: dict[str, dict[str, str]] = {}
+        for word, part in parts.items():
+            aside = word in self.aside
+            taken = own.union(*(set(inner[other]) - {MODEL} for other in parts if other != word))
+            begins = f"{word}_" if aside or taken & set(inner[word]) else ""
+            names[word] = {name: begins + name for name in inner[word] if aside or name != MODEL}
+            words: Words = getattr(part, "words", {})
+            self.columns |= {called: inner[word][name] for name, called in names[word].items()}
+            self.words |= {called: words[name] for name, called in names[word].items() if name in words}
         return names
 
     def _numbered(self, parts: Mapping[str, Policy]) -> dict[str, dict[str, int]]:
@@ -230,6 +234,10 @@ class Composed:
         self.rationales, self.guards = (tuple(said[name]) for name in CODES)
         self.words[MODEL] = tuple(models)
         return base
+
+
+def _columns(part: Policy) -> Mapping[str, Any]:
+    return part.columns if isinstance(part, Composed) else {}
 
 
 def models_of(word: str, part: Policy) -> Sequence[str]:

@@ -31,7 +31,7 @@ class DelayedPolicy(Composed):
 
     def __init__(self, given: Delay, policy: Any, stage: Stage, where: str) -> None:
         super().__init__(given.registered, {"policy": policy}, stage, {"answer_ms": np.float32})
-        self._given, self._purpose = given, f"latency{where}"
+        self._given, self._purpose = given, f"delay{where}"
 
     def decide(self, requests: Requests) -> Decisions:
         """Answer, later."""

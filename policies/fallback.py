@@ -31,7 +31,7 @@ class FallbackPolicy(Composed):
     """The first answer that there is; columns `fell_back` (1, 0) and `first_fault`.
 
     Whoever falls back has waited for the first, and then waits for the second. What the first has to tell
-    stays in the record, but for what the second tells under the same name.
+    stays in the record.
     """
 
     def __init__(self, given: Fallback, parts: dict[str, Any], stage: Stage) -> None:
@@ -52,5 +52,4 @@ class FallbackPolicy(Composed):
         waited = np.minimum(first.latency, self._patience)[rows]
         second = replace(second, latency=(second.latency + waited).astype(np.float32))
         whole = put_together([first.take(others), second], [others, rows])
-        firsts = set(self._inner["first"].values()) - set(self._inner["then"].values())
-        return noted(whole, **told, **{name: first.detail[name] for name in firsts})
+        return noted(whole, **told, **{name: first.detail[name] for name in self._inner["first"].values()})

@@ -32,12 +32,10 @@ class Strikes:
     """The faults of a scenario or of a model: whom they strike, and what becomes of answers."""
 
     def __init__(
-        self, faults: Sequence[FaultSpec], stage: Stage, deadline_ms: float, where: str = ""
+        self, faults: Sequence[FaultSpec], stage: Stage, deadline_ms: float, purpose: str = "fault"
     ) -> None:
         groups = [group_number(fault.group, stage, f"faults.{i}.group") for i, fault in enumerate(faults)]
-        self._faults = [
-            (f"fault{where}/{i}", *pair) for i, pair in enumerate(zip(faults, groups, strict=True))
-        ]
+        self._faults = [(f"{purpose}/{i}", *pair) for i, pair in enumerate(zip(faults, groups, strict=True))]
         self._deadline = np.float32(deadline_ms)
         self._random = Random({"k": 1}, stage)
 
@@ -124,7 +122,7 @@ class FaultyPolicy(Composed):
         self._stale = any(fault.kind == "stale_features" for fault in given.faults)
         own = {"injected": np.int8}
         super().__init__(given.registered, {"policy": policy}, stage, own, learns=self._stale)
-        self._strikes = Strikes(given.faults, stage, stage.deadline_ms, where)
+        self._strikes = Strikes(given.faults, stage, stage.deadline_ms, f"faulty{where}")
         self.words["injected"] = KINDS
         size = len(self.replicas), 0
         self._seen: Flags = np.zeros(size, dtype=np.bool_)

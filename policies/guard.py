@@ -35,7 +35,7 @@ class Guard(Composition):
     """The items concerned; none: all."""
     group: str | None = None
     """Only people of this group."""
-    at_most: Annotated[int, Field(ge=0)] = 0
+    at_most: Annotated[int, Field(ge=0, le=10)] = 0
     """How many of these items a person may be offered in a tick; 0: none."""
     harm_budget: NotNegative | None = None
     """The rule holds only once a society's harm has come to so much; None: always."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rehearse.contract import Decisions, Fault, Feedback, Requests, Stage
+from rehearse.contract import Decisions, Fault, Feedback, Flags, Requests, Stage
 from rehearse.policies.composed import Composed, Composition, Load, noted
 
 CANDIDATE = "candidate_"
@@ -58,7 +58,9 @@ class ShadowPolicy(Composed):
 
     def hear(self, feedback: Feedback) -> None:
         """Tell both what the live model did."""
-        self.parts["live"].learn(self.told("live", feedback))
-        if self._learns:
-            rows = np.flatnonzero(self.acted("live", feedback))
-            self.parts["candidate"].learn(self.told("candidate", feedback, rows))
+        for word in ("live", "candidate") if self._learns else ("live",):
+            self.parts[word].learn(self.told(word, feedback))
+
+    def acted(self, word: str, feedback: Feedback) -> Flags:  # noqa: ARG002 - the candidate never does
+        """Return in which turns the live model acted: of those both are told."""
+        return super().acted("live", feedback)

@@ -30,8 +30,9 @@ from rehearse.scenario.model import Criterion
 
 GAP = "gap:"
 ANSWERED = "action >= 0"
-MODELS = "\"end\" <> 'infra_error' AND fault NOT IN ('injected', 'unreached')"
-"""Turns in which the model itself was asked: not those that the scenario or the infrastructure made fail."""
+MODELS = "\"end\" <> 'infra_error' AND fault NOT IN ('injected', 'unreached', 'refused')"
+"""Turns in which the model itself was asked: not those that the scenario, the infrastructure or what spares
+the model (a breaker, a limit, a full queue) left without an answer."""
 GROWTH = "count(*) FILTER (tick >= {late}) - count(*) FILTER (tick < {quarter})"
 BETTER = "where {ideal} was better by {regret:.2f}"
 
@@ -189,7 +190,8 @@ _ALL = (
         name="error_rate",
         scale="share",
         better="lower",
-        meaning="The share of calls that the model itself failed to answer; injected faults are left out.",
+        meaning="The share of calls to the model that it failed to answer; not of those that it never saw: "
+        "injected faults, failures of the infrastructure, refusals to ask it.",
         phrase="{} calls failed through the model",
         measure=Ratio("fault <> 'none'", MODELS, sessions=("failed", "calls")),
         cases=Cases(f"{MODELS} AND fault <> 'none'", "tick, turn", "got no answer ({fault})"),
@@ -198,7 +200,7 @@ _ALL = (
         name="fault_rate",
         scale="share",
         better="lower",
-        meaning="The share of calls that brought no answer for any reason, injected faults included.",
+        meaning="The share of calls that brought no answer for any reason, injected faults and refusals too.",
         phrase="{} calls brought no answer",
         measure=Ratio("fault <> 'none'", "fault IS NOT NULL", sessions=("faults", "turn + 1")),
         cases=Cases("fault <> 'none'", "tick, turn", "got no answer ({fault})"),

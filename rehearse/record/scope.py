@@ -138,7 +138,8 @@ def _filled(turns: Columns) -> Columns:
 
 
 def _events(turns: Columns) -> dict[str, Array]:
-    calls = (turns["end"] != End.INFRA_ERROR) & ~np.isin(turns["fault"], (Fault.INJECTED, Fault.UNREACHED))
+    others = Fault.INJECTED, Fault.UNREACHED, Fault.REFUSED
+    calls = (turns["end"] != End.INFRA_ERROR) & ~np.isin(turns["fault"], others)
     faults = turns["fault"] != Fault.NONE
     answered = np.asarray(turns["action"], np.int64) >= 0
     return {

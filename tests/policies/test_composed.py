@@ -107,6 +107,8 @@ def test_a_split_is_sticky_and_grows(travel):
     detail = within.decide(requests).detail
     assert abs((detail["challenger_arm"][detail["arm"] == 1] == 1).mean() - 0.5) < 0.02
     assert (detail["challenger_arm"][detail["arm"] == 0] == -1).all()
+    deep = load(Split("random-v1", Split("random-v1", Split("random-v1", "random-v1"))), STAGE)
+    assert sum(name.endswith("arm") for name in deep.columns) == 3
 
 
 def test_propensities_are_of_the_model_that_acts():
@@ -161,7 +163,7 @@ def test_nothing_but_the_seed_leaves_a_trace(travel):
     scenario = late(travel)
     digest, turns = lived(scenario, NESTED)
     assert {"model", "arm", "agrees", "candidate_model", "challenger_arm"} <= set(turns)
-    assert {0, 1} <= set(turns["cached"])
+    assert {0, 1} <= set(turns["challenger_challenger_cached"])
     assert {0, 1} <= set(turns["candidate_rolled_back"])
     assert lived(scenario, NESTED, block=17, tile=11)[0] == digest
     assert lived(scenario, NESTED, spread=Spread(2))[0] == digest

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from rehearse.contract import NOTHING, Decisions, Fault, Feedback, Stage
-from rehearse.policies import Cache, CircuitBreaker, Delay, Fallback, load
+from rehearse.policies import Cache, CircuitBreaker, Delay, Fallback, Load, Shadow, Split, load
 from rehearse.testing import made_requests
 
 STAGE = Stage(
@@ -118,6 +118,31 @@ def test_without_a_stand_in_an_open_circuit_refuses():
     assert (answer.fault == Fault.REFUSED).all()
     assert (answer.latency == 0).all()
     assert (answer.detail["model"] == NOTHING).all()
+
+
+def test_each_learns_from_what_it_saw_itself():
+    """A breaker hears of its own model's failures and a queue of its own requests, whoever stands beside."""
+    flaky, asked = Flaky(), requests()
+    flaky.fails = (0, 4)
+    pair = CircuitBreaker(flaky, turns=1), CircuitBreaker(BUS, turns=1)
+    for plan in (Split(*pair, share=0.4), Fallback(*pair)):
+        policy = load(plan, STAGE)
+        policy.learn(told(asked, policy.decide(asked)))
+        after = policy.decide(asked).detail
+        one, other = (after[f"{word}_breaker"] for word in policy.parts)
+        assert one.max() == 1
+        assert (other <= 0).all()
+    policy = load(Split(Load(BUS), Load(BUS), share=0.4), STAGE)
+    answer = policy.decide(asked)
+    policy.learn(told(asked, answer))
+    assert policy.state()["challenger/asked"].sum() == answer.detail["arm"].sum()
+
+
+def test_a_cache_in_the_shadow_keeps_no_answer_of_the_live_model():
+    """What people got was not its answer, so it is asked again, and still disagrees."""
+    policy, asked = load(Shadow("constant-v1?slate=1", Cache(BUS)), STAGE), requests()
+    policy.learn(told(asked, policy.decide(asked)))
+    assert not policy.decide(requests(1)).detail["agrees"].any()
 
 
 def test_a_known_question_gets_the_known_answer_for_a_while():
