@@ -9,6 +9,7 @@ from rehearse.experiments.intervals import Interval
 from rehearse.experiments.metrics import METRICS
 from rehearse.experiments.metrics.base import Kind, Scale
 from rehearse.experiments.report import (
+    answers,
     between,
     charts,
     emergence,
@@ -101,7 +102,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "models": models.section(record, figures.add, facts.bucket_size(whole), marks["list"]),
         "population": population.section(record, facts.bucket_size(whole), figures.add),
         "people": _people(record, lines, figures),
-        "answers": _answers(record, items, figures),
+        "answers": answers.section(record, items, figures.add),
         "between": between.sentences(record),
         "latency": _latency(record, figures),
         "troubles": _troubles(record),
@@ -321,60 +322,6 @@ def _spread(
     values = parts.spread(record, kind, measure, bins)
     spec = portraits.ridges(values, order, bins, measure)
     return {"title": title, "note": note, "id": figures.add(spec)}
-
-
-def _answers(record: RunRecord, items: Sequence[tuple[int, str]], figures: Figures) -> Section:
-    kinds = parts.kinds(record)
-    panels: list[Section] = []
-    if (facts.OTHERS, "others") not in items:
-        panels = _matrices(record, items, kinds[0] if kinds else parts.KINDS[0], figures, overall=True)
-        for kind in kinds[1:]:
-            panels += _matrices(record, items, kind, figures, overall=False)
-    return {"panels": panels, "misses": _misses(record, kinds, figures)}
-
-
-def _misses(record: RunRecord, kinds: Sequence[Kind], figures: Figures) -> Section | None:
-    bounds = parts.bands(record)
-    if bounds is None:
-        return None
-    low, high = (words.number(bound) for bound in bounds)
-    told = [
-        ("right", "right", "var(--good)"),
-        ("little", f"wrong by less than {low}", "var(--left-soft)"),
-        ("some", f"by {low} to {high}", "var(--left)"),
-        ("much", f"by {high} or more", "var(--bad)"),
-    ]
-    order: list[str] = [EVERYBODY]
-    values: list[Row] = []
-    for kind in kinds or parts.KINDS[:1]:
-        names = parts.names(record, kind) if kind in kinds else []
-        found = parts.misses(record, kind, *bounds)
-        there = names if values else [EVERYBODY, *names]
-        told_as = {name: f"{name} ({kind})" if name in order[1:] else name for name in there}
-        values += [row | {"part": told_as[row["part"]]} for row in found if row["part"] in told_as]
-        order += [told_as[name] for name in names]
-    said = f"How far answers were off, in regret, for {words.listed(order)}."
-    return {
-        "id": figures.add(portraits.bars(values, order, told, said, "answers")),
-        "legend": [(colour, name) for _, name, colour in told],
-    }
-
-
-def _matrices(
-    record: RunRecord, items: Sequence[tuple[int, str]], kind: Kind, figures: Figures, *, overall: bool
-) -> list[Section]:
-    found = facts.confusion(record, [item for item, _ in items], kind)
-    names = parts.names(record, kind)
-    wanted = [""] * overall + (names if len(names) > 1 else [])
-    panels = []
-    for name in wanted:
-        values = [row for row in found if row["part"] == name]
-        if values:
-            who = name or EVERYBODY
-            n, right = (sum(row[key] for row in values) for key in ("n", "good"))
-            panel = figures.add(portraits.confusion(values, items, who))
-            panels.append({"who": who, "n": n, "right": right, "id": panel})
-    return panels
 
 
 def _latency(record: RunRecord, figures: Figures) -> list[Section]:
