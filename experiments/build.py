@@ -18,7 +18,7 @@ from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.engine.machine import give_back
 from rehearse.experiments.dressing import dressed
-from rehearse.experiments.resources import Meter
+from rehearse.experiments.resources import Meter, held_memory
 from rehearse.experiments.society import sample_of_ties
 from rehearse.policies.loading import load
 from rehearse.policies.recorded import recorded, remotes
@@ -73,6 +73,16 @@ class Assembly:
         """Return whether anything joins people: ties, a shared learner, a queue."""
         sim, learns = self.simulation, isinstance(self.policy, Learner)
         return sim.users.coupled or sim.world.coupled or self.policy.coupled or learns
+
+    @property
+    def refusals(self) -> int:
+        """Return how often a model tried what the sandbox does not allow."""
+        return sum(self.policy.walls_told().get("refused", {}).values())
+
+    @property
+    def memory(self) -> int:
+        """Return the bytes that the run holds now."""
+        return held_memory()
 
     def new_recorder(self) -> Recorder:
         """Return a recorder for all of these societies that has recorded nothing yet."""

@@ -8,11 +8,13 @@ run that is killed goes on from its last checkpoint; parts that are younger than
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +30,7 @@ from rehearse.record.recorder import no_turns
 from rehearse.record.scope import Scope, sessions_of
 from rehearse.record.sink import Sink
 from rehearse.record.words import WORDS, write_words
+from rehearse.scenario.model import Scenario
 from rehearse.tables import commit, write_table, write_text
 
 CHECKPOINTS = "checkpoint"
@@ -140,6 +143,10 @@ class RunFolder:
         for torn in self.path.rglob(".*.part"):
             torn.unlink()
         self.forget(tick)
+        for filler in self.path.glob(
+            "*/nothing.parquet"
+        ):  # of a run that was stopped before anything happened
+            filler.unlink()
         if not found:
             return None
         with np.load(found[-1], allow_pickle=False) as file:
@@ -258,3 +265,9 @@ def writing(path: Path) -> Iterator[None]:
         problem = f"{str(error.filename or path)!r} could not be written: {error.strerror or error}."
         remedy = "Choose a folder that can be written, or free some space; an interrupted run can be resumed."
         raise OutputError(problem, remedy) from error
+
+
+def run_name(scenario: Scenario) -> str:
+    """Return a name for the folder of a run that was given none."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{scenario.name}-{stamp}-{secrets.token_hex(2)}"

@@ -26,6 +26,7 @@ from rehearse.experiments.folder import (
     RunFolder,
     checkpoint_name,
     refuse_used,
+    run_name,
     same_file,
     writing,
 )
@@ -39,7 +40,6 @@ from rehearse.experiments.running import (
     complete,
     continued,
     first_manifest,
-    run_name,
     with_policy,
 )
 from rehearse.policies.loading import pinned

@@ -89,7 +89,7 @@ def people_digest(scenario: Scenario, files: Mapping[str, str]) -> str:
     whole = scenario.model_dump(mode="json")
     for name in ("policy", "criteria", "title", "description", "name", "version", "extends"):
         whole.pop(name)
-    for name in ("assumptions", "limitations", "latency", "faults", "guards", "sandbox"):
+    for name in ("assumptions", "limitations", "latency", "faults", "guards", "sandbox", "bounds"):
         whole.pop(name)
     of_policy = str(policy_file(scenario).resolve())
     whole["inputs"] = sorted(digest for path, digest in files.items() if path != of_policy)

@@ -109,7 +109,7 @@ def _held_against(record: RunRecord, assembly: Assembly) -> Replay:
     recorder.keep = comparer.keep
     assembly.simulation.watchers.append(recorder)
     model = Rehearsal(assembly.simulation)
-    for _ in range(record.scenario.time.ticks):
+    for _ in range(int(record.manifest["tick"])):  # fewer than the scenario's, where bounds stopped it
         model.step()
         if comparer.found is not None:
             break

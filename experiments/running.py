@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +11,13 @@ import numpy as np
 
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
-from rehearse.errors import UserError
+from rehearse.errors import NotCompletedError, UserError
 from rehearse.experiments import composition, footprint
+from rehearse.experiments.bounds import Watch
 from rehearse.experiments.build import Assembly, Props
-from rehearse.experiments.folder import RunFolder, refuse_used
+from rehearse.experiments.folder import RunFolder, refuse_used, run_name
 from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
+from rehearse.experiments.marks import marks
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
 from rehearse.experiments.rebuilding import Leg, domain_of, last_policy, legs_of, words_of
@@ -31,15 +31,16 @@ from rehearse.policies.recorded import sources
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
 from rehearse.record.scope import Scope
-from rehearse.redact import redacted
-from rehearse.scenario.base import Timed
+from rehearse.redact import refuse_secrets
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import to_yaml
-from rehearse.scenario.model import PEOPLE, Part, Scenario
+from rehearse.scenario.model import Part, Scenario
 from rehearse.tables import write_table, write_text
 
 RUNS = Path("runs")
 LOG = "log.jsonl"
+STOPPED = "stopped"
+"""The status of a run that has a result so far, and can be resumed."""
 
 
 class Progress(Protocol):
@@ -57,7 +58,7 @@ class Finished:
     folder: Path
     digest: str
     verdict: str
-    """pass, fail or unsure"""
+    """pass, fail or unsure; `not completed` where bounds stopped the run"""
     user_turns: int
     seconds: float
     criteria: list[dict[str, Any]]
@@ -96,16 +97,18 @@ class Production:
         self.assembly.write_to(self.folder.path)
         self.assembly.policy.keep_off(self.folder.path)
         simulation.watchers.append(self.recorder)
-        log = get_log("run")
+        log, watch = get_log("run"), Watch(self.scenario, self.assembly, self.recorder, self.meter)
         while simulation.tick < self.scenario.time.ticks:
             if simulation.tick in simulation.scheduled:
                 self.checkpoint()  # what waits to be written is called by the words of the earlier policy
             model.step()
             log.info("tick", tick=simulation.tick - 1, user_turns=self.recorder.user_turns)
-            if simulation.tick < self.scenario.time.ticks:
-                self._rest()
             if progress is not None:
                 self._tell(progress)
+            if simulation.tick < self.scenario.time.ticks and not self._stops(watch):
+                self._rest()
+            if "stopped" in self.manifest:
+                break
 
     def checkpoint(self, *, stays: bool = False) -> None:
         """Write down all that a resumed run needs; with `stays`, for forks of the finished run too."""
@@ -139,9 +142,11 @@ class Production:
         verdict = judge(RunRecord(self.folder.path), self.scenario)
         write_text(self.folder.path / VERDICT, verdict.model_dump_json(indent=2) + "\n")
         write(self.folder.path)
-        self.manifest["status"] = "finished"
+        stopped = "stopped" in self.manifest
+        self.manifest["status"] = STOPPED if stopped else "finished"
         self.folder.write_manifest(self.manifest)
-        self.folder.drop_checkpoints()
+        if not stopped:
+            self.folder.drop_checkpoints()
         return finished(self.folder.path)
 
     def _keep(self, tick: int, turns: Columns, society: Columns) -> None:
@@ -157,6 +162,21 @@ class Production:
         stays = every is not None and tick % every == 0
         if stays or self.folder.due:
             self.checkpoint(stays=stays)
+
+    def broke_off(self, problem: str) -> None:
+        """Write down why the run could not go on."""
+        tick = self.assembly.simulation.tick
+        get_log("run").error("not_completed", tick=tick, problem=problem)
+        self.folder.write_manifest(self.manifest | {"broke_off": {"tick": tick, "problem": problem}})
+
+    def _stops(self, watch: Watch) -> bool:
+        """Write a checkpoint to go on from where a bound is reached, and say so in the manifest."""
+        stop = watch.stop()
+        if stop is not None:
+            get_log("run").warning("stopped", **stop)
+            self.checkpoint()
+            self.manifest["stopped"] = stop
+        return stop is not None
 
     def _results(self) -> dict[str, Any]:
         simulation = self.assembly.simulation
@@ -246,6 +266,8 @@ def resume(
     if manifest.get("status") == "finished":
         return finished(folder)
     manifest["status"] = "running"
+    for told in ("stopped", "broke_off"):
+        manifest.pop(told, None)
     legs = legs_of(record, policy)
     memory = footprint.stated(record.scenario, legs[-1].props.data, spread, over_memory=over_memory, say=say)
     manifest["memory_mb"] = memory.in_mb
@@ -302,46 +324,12 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
     return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
 
 
-def marks(
-    scenario: Scenario, drifts: list[tuple[int, str]], forks: Sequence[Mapping[str, Any]] = ()
-) -> list[dict[str, Any]]:
-    """Return everything that was scheduled to happen, with its tick, for pictures and alarms."""
-    kinds = (("people" if note.startswith(PEOPLE) else "drift") for _, note in drifts)
-    found: list[dict[str, Any]] = [
-        {"tick": tick, "kind": kind, "note": note} for kind, (tick, note) in zip(kinds, drifts, strict=True)
-    ]
-    found += [{"tick": fork["tick"], "kind": "fork", "note": fork["note"]} for fork in forks]
-    found += [
-        {"tick": spec.start, "kind": kind, "note": spec.note or f"{kind} from tick {spec.start}"}
-        for kind, specs in scheduled(scenario).items()
-        for spec in specs
-        if spec.start > 0 or spec.until is not None
-    ]
-    found += composition.scheduled(scenario)
-    return sorted(found, key=lambda mark: (mark["tick"], mark["kind"]))
-
-
-def scheduled(scenario: Scenario) -> dict[str, Sequence[Timed]]:
-    """Return what a scenario schedules besides drift, by kind."""
-    return {
-        "latency": scenario.latency,
-        "fault": scenario.faults,
-        "observation": scenario.observation,
-        "manner": scenario.people.manners,
-        "feedback": () if scenario.feedback is None else (scenario.feedback,),
-    }
-
-
 def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:
     scenario = leg.scenario
     check(scenario.criteria, assembly.stage.groups)
     manifest = first_manifest(scenario, leg.props, assembly, path) | dict(noted)
     text = to_yaml(scenario)
-    if redacted(text) != text:
-        problem = (
-            "the scenario holds the value of a secret of the environment, and would be kept with the run."
-        )
-        raise UserError(problem, "Let the model read the environment variable, and give its name at most.")
+    refuse_secrets(text)
     folder = RunFolder.create(path, text, manifest)
     return Production(scenario, assembly, folder, assembly.new_recorder(), manifest, meter)
 
@@ -362,10 +350,15 @@ def _kept(every: int | None) -> dict[str, int]:
 
 
 def complete(production: Production, progress: Progress | None) -> Finished:
-    """Play a run to its end, judge it and write its report."""
-    with log_to(production.folder.path / LOG), production.folder:
-        production.play(progress)
-        return production.finish()
+    """Play a run to its end, or to a bound; judge it and write its report."""
+    with log_to(production.folder.path / LOG):
+        try:
+            with production.folder:
+                production.play(progress)
+                return production.finish()
+        except NotCompletedError as error:
+            production.broke_off(error.problem)
+            raise
 
 
 def first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: Path) -> dict[str, Any]:
@@ -402,9 +395,3 @@ def first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: P
         "started": now(),
         **environment(),
     }
-
-
-def run_name(scenario: Scenario) -> str:
-    """Return a name for the folder of a run that was given none."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{scenario.name}-{stamp}-{secrets.token_hex(2)}"

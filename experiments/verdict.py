@@ -8,7 +8,7 @@ the evidence thus contradicts a passed or failed criterion in at most 2.5 of 100
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class GroupRow(Strict):
 class Verdict(Strict):
     """What the rehearsal says about the model."""
 
-    verdict: Word
+    verdict: Word | Literal["not completed"]
     sentence: str
     unit: Unit
     n: int
@@ -124,9 +124,10 @@ def judge(record: Readable, scenario: Scenario) -> Verdict:
     measures = Measures(record, (metric for _, metric in criteria))
     judged = tuple(_judgement(measures, criterion, metric) for criterion, metric in criteria)
     words: list[Word] = [j.verdict for j in judged]
+    stopped = record.manifest.get("stopped", {}).get("sentence", "")
     return Verdict(
-        verdict=_worst(words),
-        sentence=sentences.overall(words),
+        verdict="not completed" if stopped else _worst(words),
+        sentence=f"{stopped} So far: {sentences.overall(words)}" if stopped else sentences.overall(words),
         unit=measures.unit,
         n=len(measures.replicas) if measures.unit == "replicas" else measures.people(),
         criteria=judged,

@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from rehearse.errors import UserError
+
 SAID_BY = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL")
 """How a word of a secret's name ends, in the singular."""
 SHORTEST = 8
@@ -40,6 +42,13 @@ def redacted(text: str) -> str:
         if secret in text:
             text = text.replace(secret, HIDDEN)
     return text
+
+
+def refuse_secrets(scenario: str) -> None:
+    """Raise UserError where the text of a scenario holds a secret: it is kept with the run, to repeat it."""
+    if redacted(scenario) != scenario:
+        problem = "the scenario holds the value of a secret of the environment, and is kept with the run."
+        raise UserError(problem, "Let the model read the environment variable, and give its name at most.")
 
 
 def _spellings(value: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rehearse.experiments.running import Finished
     from rehearse.experiments.shards import Spread
 
-EXIT_CODES = {"pass": 0, "fail": 1, "unsure": 3}
+EXIT_CODES = {"pass": 0, "fail": 1, "unsure": 3, "not completed": 4}
 DIFFERS = 1
 SAID = 3
 """Problems with the model's answers that are printed; the log of the run has them all."""
@@ -238,5 +238,6 @@ def _summary(finished: Finished, then: str) -> list[str]:
         ("record", str(finished.folder)),
         ("report", str(finished.folder / "report.html")),
         *([("next", then)] if then else []),
+        *([("go on", f"rehearse resume {finished.folder}")] if finished.verdict == "not completed" else []),
     ]
     return [verdict.table(), "", *lines_of(rows)]

@@ -28,10 +28,10 @@ def verdict(record: RunRecord) -> Section:
     symbol, word = words.VERDICTS[key]
     more = _told(found["criteria"], "unsure") if key == "fail" else ""
     return {
-        "key": key,
+        "key": key.replace(" ", "-"),
         "symbol": symbol,
         "word": word,
-        "sentence": _sentence(found["criteria"], key),
+        "sentence": found["sentence"] if key == "not completed" else _sentence(found["criteria"], key),
         "more": more,
     }
 

@@ -58,7 +58,12 @@ LEAVINGS = {
 }
 """Why somebody left."""
 
-VERDICTS = {"pass": ("✓", "Pass"), "fail": ("✗", "Fail"), "unsure": ("?", "Unsure")}
+VERDICTS = {
+    "pass": ("✓", "Pass"),
+    "fail": ("✗", "Fail"),
+    "unsure": ("?", "Unsure"),
+    "not completed": ("■", "Not completed"),
+}
 """Each verdict's symbol and word, so that colour never speaks alone."""
 
 ONE_TURN = {"turn_cap": "went without"}

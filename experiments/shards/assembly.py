@@ -13,7 +13,7 @@ from rehearse.columns import Columns
 from rehearse.errors import UserError, did_you_mean
 from rehearse.experiments.build import Assembly
 from rehearse.experiments.rebuilding import Leg, in_legs, last_policy
-from rehearse.experiments.resources import Meter
+from rehearse.experiments.resources import Meter, held_memory
 from rehearse.experiments.shards import Spread
 from rehearse.experiments.shards.conductor import Conductor
 from rehearse.experiments.shards.deal import Deal, deal
@@ -30,6 +30,17 @@ class Dealt(Assembly):
     """A simulation in shards, and what was built for it."""
 
     simulation: Conductor
+
+    @property
+    def refusals(self) -> int:
+        """Return how often the model tried what it may not, in all shards."""
+        here: dict[str, int] = self.policy.walls_told().get("refused", {})
+        return sum(here.values()) + sum(page.refused for page in self.simulation.pages)
+
+    @property
+    def memory(self) -> int:
+        """Return the bytes that all processes hold now."""
+        return held_memory() + sum(page.memory for page in self.simulation.pages)
 
     def new_recorder(self) -> Recorder:
         """Return a recorder that hears of whole ticks from the shards."""

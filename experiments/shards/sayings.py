@@ -68,6 +68,12 @@ class Page:
     """One row a society: all that is recorded of it, or what this shard's people add to its counts."""
     turns: Columns | None
     """The turns, where they are not kept in a folder."""
+    harm: float = 0.0
+    """Of all this shard's turns so far."""
+    memory: int = 0
+    """Bytes that its process holds."""
+    refused: int = 0
+    """How often the model tried there what it may not."""
     links: Links | None = None
     """The chains of the shard's societies after the tick, where it has them whole."""
     leaves: Leaves | None = None

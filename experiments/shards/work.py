@@ -16,7 +16,7 @@ from rehearse.errors import NotCompletedError, RehearseError
 from rehearse.experiments.build import Assembly
 from rehearse.experiments.folder import RunFolder
 from rehearse.experiments.rebuilding import Leg, domain_of, in_legs, words_of
-from rehearse.experiments.resources import peak_memory_mb
+from rehearse.experiments.resources import held_memory, peak_memory_mb
 from rehearse.experiments.shards.sayings import DONE, FAILED, READY, Facts, Link, Page, Spent, Start, Task
 from rehearse.experiments.shards.states import LINKS, State, own_part
 from rehearse.log import heard
@@ -73,9 +73,17 @@ class Shard:
         before = self.recorder.user_turns
         with heard() as said:
             self.simulation.advance()
-        told, log = None if self.folder is not None else self.turns, tuple(said)
-        turns, columns = self.recorder.user_turns - before, self.columns(wanted)
-        return self.proved(Page(turns, self.society, told, columns=columns, log=log))
+        page = Page(
+            self.recorder.user_turns - before,
+            self.society,
+            None if self.folder is not None else self.turns,
+            harm=self.recorder.harm,
+            memory=held_memory(),
+            refused=self.assembly.refusals,
+            columns=self.columns(wanted),
+            log=tuple(said),
+        )
+        return self.proved(page)
 
     def proved(self, page: Page) -> Page:
         """Return a page with what proves it."""

@@ -58,6 +58,8 @@ class Recorder:
     items: int | None = None
     links: Links = field(init=False)
     user_turns: int = 0
+    harm: float = 0.0
+    """Of all turns so far, where the world tells of harm."""
     _block: Page = field(init=False)
     _pages: list[Columns] = field(default_factory=list)
 
@@ -95,7 +97,10 @@ class Recorder:
         """Return the turns since the last tick, in the order (replica, user, turn), and begin a new page."""
         self._close_block()
         pages, self._pages = sorted(self._pages, key=_first), []
-        return joined(pages)
+        turns = joined(pages)
+        if "harm" in turns:
+            self.harm += float(np.nansum(turns.numbers("harm")))
+        return turns
 
     def leaves(self, turns: Columns) -> Leaves:
         """Return the leaves of the digest for the turns of a tick."""

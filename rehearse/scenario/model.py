@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick, Timed, in_order
+from rehearse.scenario.bounds import Bounds
 from rehearse.scenario.feedback import Late
 from rehearse.scenario.noise import Observation
 from rehearse.scenario.people import People
@@ -217,6 +218,8 @@ class Scenario(Strict):
     guards: tuple[GuardSpec, ...] = ()
     sandbox: Sandbox = Sandbox()
     """What a model that is not Rehearse's own may reach."""
+    bounds: Bounds = Bounds()
+    """How much a run may take before it is stopped, to be gone on with later."""
     criteria: tuple[Criterion, ...] = ()
     assumptions: tuple[str, ...] = Field(min_length=1)
     """What is taken for granted; a verdict is worth no more than these."""
@@ -228,6 +231,13 @@ class Scenario(Strict):
         if self.people_in_all > MOST_PEOPLE:
             counted = f"people.count × replicas = {self.people.count:,} × {self.replicas:,}"
             problem = f"{counted} is more than {MOST_PEOPLE:,} people"
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _harm_is_recorded(self) -> Self:
+        if self.bounds.harm is not None and self.columns is not None and "harm" not in self.columns:
+            problem = "bounds.harm needs the column 'harm', which is not among columns"
             raise ValueError(problem)
         return self
 
