@@ -129,6 +129,19 @@ def _sentences(record: RunRecord) -> Iterator[str]:
     yield from (
         f"{words.title(record.scenario.time.unit)} {tick}: {note}." for tick, note in _rollbacks(record)
     )
+    yield from _unjudged(record)
+
+
+def _unjudged(record: RunRecord) -> Iterator[str]:
+    """Say which rollbacks could never have come about, for too few turns told of what they watch."""
+    for column in (name for name in columns_of(record, "turns") if name.endswith("monitored")):
+        judged = f'SELECT count(*) FILTER (isfinite("{column}")) AS n, max(tick) AS last FROM turns'
+        found = rows(record.query(judged))[0]
+        if found["last"] and not found["n"]:
+            yield (
+                f"What {column} tells never came to be known: in no {record.scenario.time.unit} were there "
+                "enough turns of a society for a rollback to judge by (its setting turns)."
+            )
 
 
 def _rollbacks(record: RunRecord) -> Iterator[tuple[int, str]]:

@@ -72,3 +72,12 @@ def test_disagreement_can_be_judged(finished):
     )
     verdict = judge(finished.turns, scenario.model_copy(update={"criteria": (criterion,)}))
     assert verdict.criteria[0].verdict == "fail"
+
+
+def test_a_rollback_that_cannot_judge_is_told(tmp_path, text):
+    """With fewer turns in every tick than it asks for, the page says so; not where it could judge."""
+    never = Rollback(CAR, "greedy-v1", at_least=0, turns=1000)
+    done = rehearse.run("travel", policy=never, users=20, ticks=2, replicas=1, out=tmp_path / "run")
+    told = "enough turns of a society for a rollback to judge by"
+    assert told in (done.folder / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert told not in text
