@@ -15,6 +15,7 @@ belongs to the same person; an answer for a row may depend on that row and the m
 """
 
 from rehearse.contract.codes import NOTHING, Code, Codes, End, Fault, Flags, Intent, Ints, Singles
+from rehearse.contract.feedback import Feedback
 from rehearse.contract.roles import (
     Begins,
     Drifts,
@@ -30,7 +31,6 @@ from rehearse.contract.roles import (
 from rehearse.contract.values import (
     Decisions,
     Exchange,
-    Feedback,
     Network,
     Offer,
     Outcomes,

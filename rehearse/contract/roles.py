@@ -7,10 +7,10 @@ from typing import Protocol, runtime_checkable
 
 from rehearse.columns import Array, Columns, Rows
 from rehearse.contract.codes import Codes, Ints
+from rehearse.contract.feedback import Feedback
 from rehearse.contract.values import (
     Decisions,
     Exchange,
-    Feedback,
     Offer,
     Outcomes,
     Requests,
