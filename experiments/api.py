@@ -104,7 +104,7 @@ def model(
     from rehearse.agents.model import Rehearsal
     from rehearse.agents.user import User
 
-    resolved = running.with_policy(load(scenario, **changes), policy)
+    resolved = composition.with_policy(load(scenario, **changes), policy)
     props = Props(
         policy=composition.only_python(policy),
         data=None if data is None else Path(data),

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rehearse.policies.composed import Composition
 from rehearse.policies.loading import kind_of
-from rehearse.scenario.model import Scenario
+from rehearse.scenario.model import Part, Scenario
 
 
 def only_python(policy: object | None) -> object | None:
     """Return a policy that a scenario cannot hold, such as a function; None where it can."""
     written = isinstance(policy, str) or (isinstance(policy, Composition) and policy.spelled() is not None)
     return None if written else policy
+
+
+def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
+    """Return the scenario with the policy that was asked for instead of its own."""
+    if policy is None:
+        return scenario
+    spelled = policy.spelled() if isinstance(policy, Composition) else None
+    if spelled is not None:
+        return scenario.model_copy(update={"policy": spelled})
+    given = getattr(policy, "__name__", type(policy).__name__)
+    name = policy if isinstance(policy, str) else f"python:{given}"
+    text, mark, query = name.partition("?")
+    path, colon, attribute = text.partition(":")
+    if Path(path).is_file():  # a run is replayed from elsewhere too
+        name = f"{Path(path).resolve()}{colon}{attribute}{mark}{query}"
+    settings = scenario.policy.settings if name == scenario.policy.name else {}
+    return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
 
 
 def settings_of(scenario: Scenario, name: str) -> list[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from rehearse.columns import Columns
 from rehearse.errors import UserError
 from rehearse.experiments import footprint
 from rehearse.experiments.build import Assembly, Props
-from rehearse.experiments.composition import only_python
+from rehearse.experiments.composition import only_python, with_policy
 from rehearse.experiments.folder import (
     CHECKPOINTS,
     STATES,
@@ -40,7 +40,6 @@ from rehearse.experiments.running import (
     complete,
     continued,
     first_manifest,
-    with_policy,
 )
 from rehearse.policies.loading import pinned
 from rehearse.record.reading import RunRecord

@@ -19,8 +19,7 @@ from rehearse.agents.user import User
 from rehearse.contract import NOTHING, Exchange, Users
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
-from rehearse.experiments.composition import only_python
-from rehearse.experiments.running import with_policy
+from rehearse.experiments.composition import only_python, with_policy
 
 SHORT = ("users", "ticks", "seed", "replicas")
 """Parameters with names of their own; all others are dotted paths into the scenario."""

@@ -25,7 +25,6 @@ from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
 from rehearse.log import events, get_log, log_to
-from rehearse.policies.composed import Composition
 from rehearse.policies.loading import pinned
 from rehearse.policies.recorded import sources
 from rehearse.record.reading import TIES, VERDICT, RunRecord
@@ -34,7 +33,7 @@ from rehearse.record.scope import Scope
 from rehearse.redact import refuse_secrets
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import to_yaml
-from rehearse.scenario.model import Part, Scenario
+from rehearse.scenario.model import Scenario
 from rehearse.tables import write_table, write_text
 
 RUNS = Path("runs")
@@ -229,7 +228,7 @@ def run(
     `over_memory` is set. Nothing is written before scenario, people, world and policy are known to work.
     Raises UserError for what the caller can mend, NotCompletedError where the run broke off.
     """
-    scenario = with_policy(scenario, policy)
+    scenario = composition.with_policy(scenario, policy)
     scenario = scenario.model_copy(update={"policy": pinned(scenario.policy)})
     path = out if out is not None else RUNS / run_name(scenario)
     refuse_used(path)
@@ -305,23 +304,6 @@ def finished(folder: Path) -> Finished:
         seconds=record.manifest["seconds"],
         criteria=record.verdict["criteria"],
     )
-
-
-def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
-    """Return the scenario with the policy that was asked for instead of its own."""
-    if policy is None:
-        return scenario
-    spelled = policy.spelled() if isinstance(policy, Composition) else None
-    if spelled is not None:
-        return scenario.model_copy(update={"policy": spelled})
-    given = getattr(policy, "__name__", type(policy).__name__)
-    name = policy if isinstance(policy, str) else f"python:{given}"
-    text, mark, query = name.partition("?")
-    path, colon, attribute = text.partition(":")
-    if Path(path).is_file():  # a run is replayed from elsewhere too
-        name = f"{Path(path).resolve()}{colon}{attribute}{mark}{query}"
-    settings = scenario.policy.settings if name == scenario.policy.name else {}
-    return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
 
 
 def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:
