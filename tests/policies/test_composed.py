@@ -13,9 +13,8 @@ from rehearse.columns import Columns
 from rehearse.contract import Decisions, Stage
 from rehearse.errors import PolicyLoadError
 from rehearse.experiments.build import Props, assemble
-from rehearse.experiments.composition import only_python, parts_of
+from rehearse.experiments.composition import only_python, parts_of, with_policy
 from rehearse.experiments.rebuilding import Leg
-from rehearse.experiments.running import with_policy
 from rehearse.experiments.shards import Spread, assembled
 from rehearse.policies import (
     Cache,
