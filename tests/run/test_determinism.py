@@ -14,7 +14,8 @@ import pytest
 from rehearse.columns import Columns
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
-from rehearse.experiments.running import resume, run, with_policy
+from rehearse.experiments.composition import with_policy
+from rehearse.experiments.running import resume, run
 
 SMALL = {"users": 60, "ticks": 8, "replicas": 3}
 
