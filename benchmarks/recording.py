@@ -17,7 +17,7 @@ from rehearse.columns import Columns
 from rehearse.compiled import SWITCH
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props, assemble
-from rehearse.experiments.running import with_policy
+from rehearse.experiments.composition import with_policy
 from rehearse.record.parts import write_part
 from rehearse.record.recorder import Recorder
 

@@ -95,6 +95,7 @@ def arm(users: int, ticks: int, shards: int, on: str, beside: Path | None) -> di
             importlib.import_module(library)
     from rehearse.experiments import running
     from rehearse.experiments.api import load
+    from rehearse.experiments.composition import with_policy
     from rehearse.experiments.folder import RunFolder
     from rehearse.experiments.shards import Spread
 
@@ -127,7 +128,7 @@ def arm(users: int, ticks: int, shards: int, on: str, beside: Path | None) -> di
     ):
         out, spread = Path(folder) / "run", Spread(shards, on)
         record = running.run(
-            running.with_policy(scenario, MODEL),
+            with_policy(scenario, MODEL),
             out=out,
             tile=0,
             spread=spread,

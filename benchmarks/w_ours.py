@@ -153,7 +153,7 @@ def _ready(model: str) -> None:
 
 def _scenario(users: int, ticks: int, model: str, columns: str) -> Any:
     from rehearse.experiments.api import load
-    from rehearse.experiments.running import with_policy
+    from rehearse.experiments.composition import with_policy
 
     settings = {"columns": None} if columns == "all" else {}
     scenario = load("workload", users=users, ticks=ticks, replicas=1, settings=settings)

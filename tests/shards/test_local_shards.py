@@ -16,9 +16,10 @@ import pytest
 from rehearse.errors import NotCompletedError, UserError
 from rehearse.experiments.api import load
 from rehearse.experiments.build import Props
+from rehearse.experiments.composition import with_policy
 from rehearse.experiments.rebuilding import Leg
 from rehearse.experiments.replaying import replay
-from rehearse.experiments.running import resume, run, with_policy
+from rehearse.experiments.running import resume, run
 from rehearse.experiments.shards import Spread, assembled, ensemble
 from rehearse.experiments.shards.deal import deal
 from rehearse.experiments.shards.local import SHARED_MEMORY
