@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -37,6 +38,8 @@ class Wire:
         self._timeout_s = timeout_s
         self._connections = connections
         self._trace = secrets.token_hex(16)
+        self._making = threading.Lock()
+        self._made: Any = None
 
     @cached_property
     def _secrets(self) -> dict[str, str]:
@@ -46,19 +49,23 @@ class Wire:
             raise PolicyLoadError(problem, "Set it, and run again.")
         return {header: os.environ[name] for header, name in self._variables.items()}
 
-    @cached_property
     def _client(self) -> Any:
+        """Return the one client, made when it is first needed, by whichever thread comes first."""
         import httpx2
 
-        return httpx2.Client(
-            headers=marks() | self._secrets,
-            timeout=self._timeout_s,
-            limits=httpx2.Limits(
-                max_connections=self._connections, max_keepalive_connections=self._connections
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        with self._making:
+            if self._made is None:
+                limits = httpx2.Limits(
+                    max_connections=self._connections, max_keepalive_connections=self._connections
+                )
+                self._made = httpx2.Client(
+                    headers=marks() | self._secrets,
+                    timeout=self._timeout_s,
+                    limits=limits,
+                    follow_redirects=False,
+                    trust_env=False,
+                )
+            return self._made
 
     def post(self, url: str, body: bytes) -> bytes:
         """Send a body and return the reply; AnswerError UNREACHED or RAISED where there is none to use."""
@@ -86,7 +93,7 @@ class Wire:
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            with self._client.stream(method, url, content=body, headers=headers) as response:
+            with self._client().stream(method, url, content=body, headers=headers) as response:
                 return response.status_code, self._read(response, due)
         except httpx2.TimeoutException:
             raise self._late() from None
