@@ -36,8 +36,8 @@ from measuring import HERE, NotMeasured, machine, script, written
 
 TURNS = 20
 """As many turns as a session of RecSim's worlds has here."""
-BUSY = 0.5
-"""The load from which on the page says that the machine was not ours alone."""
+BUSY = 1.5
+"""The load from which on the page says that the machine was not ours alone; 1 is what a benchmark leaves."""
 USERS, TARGET, TOLERANCE = 100_000, 50.0, 0.04
 PUBLISHED = HERE / "worlds.json"
 PAGE = HERE.parent / "docs" / "performance.md"
