@@ -107,9 +107,9 @@ def expected(scenario: Scenario, data: Path | None = None, shards: int = 1) -> F
     Shards on this machine are processes of their own, each with what is loaded; where they have
     people of each society, each draws all ties and hears of everybody.
     """
-    import rehearse.agents.model  # noqa: F401 - every run loads it, with Mesa, so it counts as held
-
     tried = None if scenario.people_in_all <= SMALL else _try_out(scenario, data)
+    if tried is not None:  # what cannot be built was told before anything heavy is loaded
+        import rehearse.agents.model  # noqa: F401 - every run loads it, with Mesa, so it counts as held
     return _summed(scenario, tried, _Machine(held_memory(), shards))
 
 
