@@ -7,6 +7,7 @@ policy made of others remembers, it learns from `Feedback` when the tick is over
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -58,9 +59,9 @@ class Composition(Strict):
         except ValidationError as error:
             raise refused(error, type(self), self.registered) from None
 
+    @abstractmethod
     def made(self, stage: Stage, load: Load, where: str) -> Composed:
         """Return the policy; `where` is its place among others, "" for the outermost."""
-        raise NotImplementedError
 
     def spelled(self) -> Part | None:
         """Return it as a scenario writes it; None where a part is an object that only Python can hold."""
@@ -74,7 +75,7 @@ class Composition(Strict):
         return Part(name=self.registered, settings=settings)
 
 
-class Composed:
+class Composed(ABC):
     """A policy made of others; `columns` are those that it records itself, by name, with their types."""
 
     version = "1"
@@ -111,9 +112,9 @@ class Composed:
         if learns or any(hasattr(part, "learn") for part in parts.values()):
             self.learn = self.hear
 
+    @abstractmethod
     def decide(self, requests: Requests) -> Decisions:
         """Answer each request."""
-        raise NotImplementedError
 
     def hear(self, feedback: Feedback) -> None:
         """Tell each model of the turns in which it acted."""

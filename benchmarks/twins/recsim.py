@@ -8,6 +8,7 @@ have been best of all documents is worked out, for regret. Slates are drawn at r
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -113,13 +114,13 @@ class Viewer(mesa.Agent):  # type: ignore[misc]
         scores = self.scores()
         return [float(scores[number]) for number in slate]
 
+    @abstractmethod
     def scores(self) -> Any:
         """Return what all documents are worth."""
-        raise NotImplementedError
 
+    @abstractmethod
     def consume(self, number: int) -> float:
         """Live with a document; return what it brings."""
-        raise NotImplementedError
 
     def pass_over(self) -> float:
         """Take nothing."""
