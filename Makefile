@@ -27,7 +27,7 @@ install = $(uv) pip install --quiet --python $(BIN)/python $(1) 2>$(VENV)/uv.log
     { $(pip) install --quiet --upgrade pip && $(pip) install --quiet $(1); }
 
 # By name, because a comma would end an argument of $(call).
-tested := $(WHEEL)[sklearn,gym,onnx]
+tested := $(WHEEL)[sklearn,gym,onnx,drift]
 
 .PHONY: help demo test check lint types imports wheel science bench worlds clean
 
