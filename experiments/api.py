@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rehearse.agents.user import User
     from rehearse.columns import Columns
     from rehearse.experiments.compare import Comparison
+    from rehearse.experiments.deciding import Decision
     from rehearse.experiments.importing import Log
     from rehearse.experiments.play import Played
 
@@ -184,6 +185,35 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     from rehearse.record.reading import RunRecord
 
     return compare_records(RunRecord(a), RunRecord(b))
+
+
+def decide(
+    scenario: Given,
+    *,
+    policy: object | None = None,
+    most: int = 64,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    trust: bool = False,
+    record: str = "all",
+    **changes: Any,
+) -> Decision:
+    """Run a scenario with seed after seed until each criterion is decided, `most` runs at most.
+
+    Every run is looked at, and the intervals hold at every look (`rehearse.experiments.sequences`).
+    The other arguments are those of `run`; `out` is the folder in which the runs come to lie.
+    """
+    from rehearse.experiments.deciding import decide as decide_scenario
+
+    return decide_scenario(
+        load(scenario, **changes),
+        most=most,
+        out=None if out is None else Path(out),
+        policy=policy,
+        data=None if data is None else Path(data),
+        trust=trust,
+        record=record,
+    )
 
 
 def _changed(scenario: Scenario, numbers: dict[str, int | None], settings: dict[str, Any]) -> Scenario:

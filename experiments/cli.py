@@ -38,6 +38,7 @@ COMMANDS = (
     ("new", create.new, "Begin a scenario, world or policy."),
     ("check", runs.check, "Check a scenario, and say how much memory it will take."),
     ("run", runs.run, "Rehearse a scenario and judge the model."),
+    ("decide", runs.decide, "Run seed after seed until the evidence decides."),
     ("resume", runs.resume, "Finish a run that was interrupted."),
     ("fork", runs.fork, "Go on with a run from some tick under changed conditions."),
     ("replay", runs.replay, "Prove a record by running it again."),

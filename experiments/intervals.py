@@ -11,10 +11,10 @@ Wilson (1927) for as many independent people. A share of 0 among n people is thu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,19 +158,6 @@ def linearised_quantile(below: Floats, count: Floats, value: float, density: flo
     return Sample(value - moved * _inflation(len(below), speaking), "users", speaking)
 
 
-def interval(sample: Sample, confidence: float) -> Interval:
-    """Return the interval of a sample's mean, widened where a share hardly varied."""
-    found = t_interval(sample, confidence)
-    if not sample.bounded or not math.isfinite(found.estimate):
-        return found
-    if found.known:
-        found = replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
-        if sample.counts.people and (sample.constant or sample.counts.rare):
-            low, high = wilson(found.estimate, sample.counts.people, confidence)
-            return replace(found, low=min(found.low, low), high=max(found.high, high))
-    return found
-
-
 def t_interval(sample: Sample, confidence: float) -> Interval:
     """Return Student's t interval of a sample's mean; bounds are NaN with fewer than two units."""
     mean, error = sample.mean, sample.error
@@ -200,7 +187,31 @@ def wilson(share: float, n: int, confidence: float) -> tuple[float, float]:
     return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
-def widest_gap(samples: Sequence[Sample], confidence: float) -> Interval:
+class Method(NamedTuple):
+    """How an interval is made: that of means, and that of a share of n independent people."""
+
+    means: Callable[[Sample, float], Interval]
+    shares: Callable[[float, int, float], tuple[float, float]]
+
+
+FIXED = Method(t_interval, wilson)
+"""For a size decided on beforehand; one that holds at every look is `sequences.ANYTIME`."""
+
+
+def interval(sample: Sample, confidence: float, method: Method = FIXED) -> Interval:
+    """Return the interval of a sample's mean, widened where a share hardly varied."""
+    found = method.means(sample, confidence)
+    if not sample.bounded or not math.isfinite(found.estimate):
+        return found
+    if found.known:
+        found = replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+        if sample.counts.people and (sample.constant or sample.counts.rare):
+            low, high = method.shares(found.estimate, sample.counts.people, confidence)
+            return replace(found, low=min(found.low, low), high=max(found.high, high))
+    return found
+
+
+def widest_gap(samples: Sequence[Sample], confidence: float, method: Method = FIXED) -> Interval:
     """Return the largest difference between any two groups, with an interval that allows for the choice.
 
     Every pair gets an interval at the Bonferroni level, and the gap's bounds are the largest of the
@@ -213,7 +224,7 @@ def widest_gap(samples: Sequence[Sample], confidence: float) -> Interval:
         unit = samples[0].unit if samples else "replicas"
         return Interval(math.nan, math.nan, math.nan, confidence, 0, unit)
     level = 1.0 - (1.0 - confidence) / len(pairs)
-    found = [_absolute(_difference(a, b, level)) for a, b in pairs]
+    found = [_absolute(_difference(a, b, level, method)) for a, b in pairs]
     return Interval(
         estimate=max(f.estimate for f in found),
         low=max(f.low for f in found),
@@ -238,12 +249,12 @@ def paired(after: Sample, before: Sample, confidence: float) -> Interval:
     return found
 
 
-def _difference(a: Sample, b: Sample, confidence: float) -> Interval:
-    found = t_interval(a.minus(b), confidence)
+def _difference(a: Sample, b: Sample, confidence: float, method: Method) -> Interval:
+    found = method.means(a.minus(b), confidence)
     doubtful = any(s.constant or s.counts.rare for s in (a, b))
     if not (found.known and a.bounded and doubtful and a.counts.people and b.counts.people):
         return found
-    (low_a, high_a), (low_b, high_b) = (wilson(_share(s), s.counts.people, confidence) for s in (a, b))
+    (low_a, high_a), (low_b, high_b) = (method.shares(_share(s), s.counts.people, confidence) for s in (a, b))
     down = math.hypot(_share(a) - low_a, high_b - _share(b))
     up = math.hypot(high_a - _share(a), _share(b) - low_b)
     return _at_least_reaching(found, down, up)

@@ -126,7 +126,7 @@ def judge(record: Readable, scenario: Scenario) -> Verdict:
     words: list[Word] = [j.verdict for j in judged]
     stopped = record.manifest.get("stopped", {}).get("sentence", "")
     return Verdict(
-        verdict="not completed" if stopped else _worst(words),
+        verdict="not completed" if stopped else worst(words),
         sentence=f"{stopped} So far: {sentences.overall(words)}" if stopped else sentences.overall(words),
         unit=measures.unit,
         n=len(measures.replicas) if measures.unit == "replicas" else measures.people(),
@@ -138,7 +138,8 @@ def judge(record: Readable, scenario: Scenario) -> Verdict:
     )
 
 
-def _worst(words: list[Word]) -> Word:
+def worst(words: list[Word]) -> Word:
+    """Return the word over several criteria: that of the one which fared worst."""
     if "fail" in words:
         return "fail"
     return "unsure" if "unsure" in words or not words else "pass"

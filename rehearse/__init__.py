@@ -21,9 +21,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rehearse.experiments.api import compare, fork, load, model, play, read_log, replay, resume, run
+    from rehearse.experiments.api import (
+        compare,
+        decide,
+        fork,
+        load,
+        model,
+        play,
+        read_log,
+        replay,
+        resume,
+        run,
+    )
 
-__all__ = ["compare", "fork", "load", "model", "play", "read_log", "replay", "resume", "run"]
+__all__ = ["compare", "decide", "fork", "load", "model", "play", "read_log", "replay", "resume", "run"]
 __version__ = "0.1.0"
 
 

@@ -29,6 +29,7 @@ from rehearse.experiments.commands.printing import lines_of, print_json, stdout_
 from rehearse.experiments.commands.progress import Bar
 
 if TYPE_CHECKING:
+    from rehearse.experiments.deciding import Evidence
     from rehearse.experiments.running import Finished
     from rehearse.experiments.shards import Spread
 
@@ -95,6 +96,61 @@ def run(
             record=record,
         )
     return _told(finished, as_json=as_json, quiet=quiet)
+
+
+def decide(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A name of the catalogue, or a YAML file.")
+    ],
+    *,
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="The model, as in `rehearse run`. Default: the scenario's."),
+    ] = None,
+    most: Annotated[str, typer.Option(metavar="N", help="How many runs at most.")] = "64",
+    data: Data = None,
+    users: Users = None,
+    ticks: Ticks = None,
+    seed: Seed = None,
+    replicas: Replicas = None,
+    sets: Sets = None,
+    out: Out = None,
+    record: Record = "all",
+    as_json: AsJson = False,
+    trust: Trust = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run a scenario with seed after seed, and stop as soon as every criterion is decided.
+
+    Looking after every run costs nothing: the intervals hold at every look. Exit codes as of `run`.
+    """
+    from rehearse.scenario.load import load
+
+    found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
+    from rehearse.experiments import deciding
+
+    with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
+        decision = deciding.decide(
+            found,
+            most=whole("--most", most),
+            out=out,
+            look=None if quiet or as_json else lambda heard: bar.say(_so_far(heard)),
+            policy=policy,
+            data=data,
+            trust=trust,
+            progress=bar,
+            record=record,
+        )
+    if as_json:
+        print_json(decision.model_dump(mode="json"))
+    elif not quiet:
+        typer.echo("\n".join([decision.table(), "", *lines_of([("runs", run) for run in decision.runs])]))
+    return EXIT_CODES[decision.verdict]
+
+
+def _so_far(heard: Evidence) -> str:
+    words = [standing.verdict for standing in heard.standings]
+    return f"run {heard.runs}: {len(words) - words.count('unsure')} of {len(words)} criteria decided"
 
 
 def check(
