@@ -17,6 +17,7 @@ UNITS = {
     "user_turns": "user-turns",
     "wall_s": "seconds of wall-clock time",
     "memory_mb": "MiB of memory",
+    "money": "of money spent",
     "harm": "of harm",
     "refusals": "tries that the sandbox refused",
 }
@@ -29,6 +30,7 @@ class Taken:
     user_turns: float
     wall_s: float
     memory_mb: float
+    money: float
     harm: float
     refusals: float
 
@@ -57,7 +59,7 @@ class Watch:
     def _taken(self) -> Taken:
         recorder, assembly = self._recorder, self._assembly
         wall, memory = self._meter.wall, assembly.memory / 2**20
-        return Taken(recorder.user_turns, wall, memory, recorder.harm, assembly.refusals)
+        return Taken(recorder.user_turns, wall, memory, recorder.spent, recorder.harm, assembly.refusals)
 
 
 def reached(bounds: Bounds, taken: Taken, tick: int, ticks: int) -> dict[str, Any] | None:

@@ -116,6 +116,7 @@ class Production:
             "record/links": self.recorder.links,
             "record/user_turns": np.array([self.recorder.user_turns]),
             "record/spent": np.array([self.meter.wall, self.meter.cpu]),
+            "record/money": np.array([self.recorder.spent]),
         }
         self.manifest |= {"tick": simulation.tick, "user_turns": self.recorder.user_turns}
         self.manifest["sandbox"] = self.assembly.policy.walls_told()
@@ -184,6 +185,7 @@ class Production:
             "tick": simulation.tick,
             "digest": self.recorder.digest,
             "user_turns": self.recorder.user_turns,
+            **({"spent": round(self.recorder.spent, 6)} if self.recorder.spent else {}),
             "seconds": round(self.meter.wall, 3),
             "finished": now(),
             "coupled": self.manifest["coupled"] or self.assembly.coupled,
@@ -289,6 +291,7 @@ def continued(
         recorder.links = np.array(state["record/links"], dtype=np.uint8)
         recorder.user_turns = int(state["record/user_turns"][0])
         meter = Meter(*(float(x) for x in state["record/spent"]))
+        recorder.spent = float(state["record/money"][0]) if "record/money" in state else 0.0
         assembly.policy.heard_of(manifest.get("sandbox", {}))
     return Production(scenario, assembly, folder, recorder, manifest, meter)
 

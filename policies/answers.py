@@ -1,14 +1,14 @@
 """Reading what a model answered: names, numbers, slates or mappings become checked Decisions.
 
 Accepted for n requests: n item names or numbers, an (n, k) table of them, `Decisions`, or a mapping
-with "action" (or "slate") and, if the model knows them, "score" and "propensity". A row that cannot
-be used gets a fault and an empty slate; only an answer whose shape cannot be matched to the requests
-is refused whole, with AnswerError.
+with "action" (or "slate") and, if the model knows them, "score", "propensity" and "spent" (what the answer
+cost). A row that cannot be used gets a fault and an empty slate; only an answer whose shape cannot be
+matched to the requests is refused whole, with AnswerError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral, Real
@@ -26,8 +26,11 @@ from rehearse.policies.complaints import AnswerError, Complaints
 from rehearse.policies.judge import NOT_A_NUMBER, UNKNOWN, Judge, Places, emptied, in_order
 from rehearse.policies.speech import Transcript, each
 
-KEYS = ("action", "slate", "score", "propensity")
+KEYS = ("action", "slate", "score", "propensity", "spent")
 NUMBERS = ("score", "propensity")
+SPENT = "spent"
+"""What an answer cost; it stands in a column of its own."""
+SAID = (*NUMBERS, SPENT)
 NEUTRAL = (*NUMBERS, "latency", "version", "rationale", "fault")
 
 
@@ -48,7 +51,7 @@ def read(answer: object, requests: Requests, complaints: Complaints) -> Decision
         return read_each(list(spoken), requests, complaints)
     parts = _parts(answer)
     table = _table(parts["slate"], len(requests))
-    given = {name: _column(name, parts[name], len(requests)) for name in NUMBERS if name in parts}
+    given = {name: _column(name, parts[name], len(requests)) for name in SAID if name in parts}
     return _finish(table, given, {}, requests, complaints, complete=True)
 
 
@@ -56,7 +59,7 @@ def read_each(answers: Sequence[object], requests: Requests, complaints: Complai
     """Return answers given one person at a time as Decisions; each stands or falls alone."""
     failed: dict[int, tuple[Fault, str]] = {}
     rows: list[Sequence[object]] = []
-    given = {name: np.full(len(answers), np.nan) for name in ("score", "propensity")}
+    given = {name: np.full(len(answers), np.nan) for name in SAID}
     said: set[str] = set()
     transcript = Transcript(requests)
     for i, answer in enumerate(answers):
@@ -106,7 +109,7 @@ def _parts(answer: object) -> Mapping[str, object]:
     if ("action" in answer) == ("slate" in answer):
         raise AnswerError(Fault.WRONG_SHAPE, "answered a mapping without exactly one of 'action' and 'slate'")
     slate = answer["slate"] if "slate" in answer else answer["action"]
-    return {name: answer[name] for name in ("score", "propensity") if name in answer} | {"slate": slate}
+    return {name: answer[name] for name in SAID if name in answer} | {"slate": slate}
 
 
 def _table(raw: object, n: int) -> Array:
@@ -192,9 +195,11 @@ def _finish(
     judge = Judge(fault, complaints)
     judge.slates(places, table, requests)
     for name, column in given.items():
-        right = np.isfinite(column) if name == "score" else _is_share(column)
+        right = RIGHT[name](column)
         judge.number(name, column, right if complete else right | np.isnan(column))
-    return emptied(Decisions.of(np.maximum(places, NOTHING), fault=fault, **given))
+    told = {name: column for name, column in given.items() if name != SPENT}
+    made = Decisions.of(np.maximum(places, NOTHING), fault=fault, **told)
+    return emptied(replace(made, detail={SPENT: given[SPENT]}) if SPENT in given else made)
 
 
 def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> Decisions:
@@ -204,9 +209,11 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
     model's to set.
     """
     columns = {name: np.asarray(getattr(answer, name)) for name in Decisions.columns()}
+    detail = _costs(answer, len(requests))
     if _clean(columns, requests):
         neutral = {name: columns[name][0] for name in NEUTRAL}
         made = Decisions.of(columns["slate"], **neutral | {"guard": None, "measured": None})
+        made = replace(made, detail=detail) if detail else made
         return made if answer.reply is None else replace(made, reply=_reply(answer.reply, requests))
     for name, column in columns.items():
         if column.shape[:1] != (len(requests),):
@@ -216,13 +223,18 @@ def _checked(answer: Decisions, requests: Requests, complaints: Complaints) -> D
     places = _places(raw, requests.items)
     columns["fault"] = np.array(columns["fault"], dtype=np.int8)
     made = Decisions.of(np.maximum(places, NOTHING), **columns | {"guard": None, "measured": None})
-    made = replace(made, fault=made.fault.copy())  # the judge writes into it
+    made = replace(made, fault=made.fault.copy(), detail=detail)  # the judge writes into it
     judge = Judge(made.fault, complaints)
     judge.slates(places, raw, requests)
     judge.number("score", made.score, ~np.isinf(made.score))
     judge.number("propensity", made.propensity, np.isnan(made.propensity) | _is_share(made.propensity))
     judge.number("latency", made.latency, np.isfinite(made.latency) & (made.latency >= 0.0))
     return emptied(made if answer.reply is None else replace(made, reply=_reply(answer.reply, requests)))
+
+
+def _costs(answer: Decisions, n: int) -> dict[str, Array]:
+    """Return the one column of its own that any model may tell."""
+    return {SPENT: _column(SPENT, answer.detail[SPENT], n)} if SPENT in answer.detail else {}
 
 
 def _reply(reply: Reply, requests: Requests) -> Reply | None:
@@ -248,3 +260,11 @@ def _clean(columns: Mapping[str, Array], requests: Requests) -> bool:
 
 def _is_share(column: NDArray[np.floating[Any]]) -> Flags:
     return np.asarray((column >= 0.0) & (column <= 1.0))
+
+
+RIGHT: Mapping[str, Callable[[Floats], Flags]] = {
+    "score": np.isfinite,
+    "propensity": _is_share,
+    SPENT: lambda column: np.asarray(np.isfinite(column) & (column >= 0.0)),
+}
+"""What the numbers of an answer may be."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from rehearse.chance import Chance, key_of
 from rehearse.columns import Array, Rows, everywhere
-from rehearse.contract import NOTHING, Codes, Decisions, Fault, Feedback, Policy, Requests, Stage
+from rehearse.contract import NOTHING, Codes, Decisions, Fault, Feedback, Policy, Requests, Stage, nothing_of
 from rehearse.errors import NotCompletedError, PolicyHungError
 from rehearse.policies.answers import read
 from rehearse.policies.complaints import AnswerError, Complaints, told
@@ -210,7 +210,12 @@ class Asked:
         if len(rows) > 1 and budget.left:
             halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
             return Decisions.join([self._isolate(requests, half, budget) for half in halves])
-        return Decisions.of(np.full(len(rows), NOTHING), fault=budget.error.fault)
+        return self._nothing(len(rows), budget.error.fault)
+
+    def _nothing(self, n: int, fault: Fault) -> Decisions:
+        told: Mapping[str, Any] = getattr(self.policy, "columns", {})
+        blank = {name: everywhere(nothing_of(kind), n, kind) for name, kind in told.items()}
+        return replace(Decisions.of(np.full(n, NOTHING), fault=fault), detail=blank)
 
     def _call(self, requests: Requests, rows: Rows) -> Decisions:
         padding = self.tile - len(rows) if self._padded else 0

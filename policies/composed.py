@@ -28,6 +28,7 @@ from rehearse.contract import (
     Publishes,
     Requests,
     Stage,
+    nothing_of,
 )
 from rehearse.policies.asked import Asked
 from rehearse.policies.settings import refused
@@ -149,7 +150,7 @@ class Composed(ABC):
     def ask(self, word: str, requests: Requests) -> Decisions:
         """Return a part's answers, with codes and columns as they are called out here."""
         answer = self.parts[word].decide(requests)
-        detail = {name: everywhere(blank(kind), len(answer), kind) for name, kind in self.columns.items()}
+        detail = self._blank(len(answer))
         out = self._inner[word]
         detail |= {out[name]: array for name, array in answer.detail.items() if name in out}
         zeros: Codes = np.zeros(len(answer), dtype=np.int8)
@@ -161,7 +162,7 @@ class Composed(ABC):
 
     def given(self, slate: Ints, model: Codes | int = NOTHING, **columns: Array | float) -> Decisions:
         """Return answers for which no part was asked, by the model that they count as (none: -1)."""
-        detail = {name: everywhere(blank(kind), len(slate), kind) for name, kind in self.columns.items()}
+        detail = self._blank(len(slate))
         detail[MODEL] = np.broadcast_to(np.asarray(model, dtype=np.int8), len(slate))
         return replace(Decisions.of(slate, **columns), detail=detail)
 
@@ -204,6 +205,9 @@ class Composed(ABC):
             detail[MODEL] = np.where(mine[chosen], model, np.int8(NOTHING))
         return replace(some, detail=detail)
 
+    def _blank(self, n: int) -> dict[str, Array]:
+        return {name: everywhere(nothing_of(kind), n, kind) for name, kind in self.columns.items()}
+
     def _names(self, parts: Mapping[str, Policy]) -> dict[str, dict[str, str]]:
         """Return what the columns of each part are called out here, and take them over.
 
@@ -238,7 +242,8 @@ class Composed(ABC):
 
 
 def _columns(part: Policy) -> Mapping[str, Any]:
-    return part.columns if isinstance(part, Composed) else {}
+    columns: Mapping[str, Any] = getattr(part, "columns", {})
+    return columns
 
 
 def models_of(word: str, part: Policy) -> Sequence[str]:
@@ -251,11 +256,6 @@ def put_together(answers: Sequence[Decisions], rows: Sequence[Rows]) -> Decision
     filled = [answer for answer in answers if len(answer)] or list(answers)[:1]
     whole = Decisions.join(filled)
     return whole.take(np.argsort(np.concatenate(rows), kind="stable"))
-
-
-def blank(kind: Any) -> float:
-    """Return what stands in a column of a type where there is nothing to tell."""
-    return np.nan if np.dtype(kind).kind == "f" else NOTHING
 
 
 def noted(decisions: Decisions, **columns: Array | float) -> Decisions:

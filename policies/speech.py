@@ -27,7 +27,7 @@ from rehearse.errors import RehearseError
 from rehearse.policies.complaints import AnswerError
 
 ACTS, TEXT = "acts", "text"
-REST = ("score", "propensity")
+REST = ("score", "propensity", "spent")
 
 
 def told(talk: Talk, i: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rehearse.columns import Array
 from rehearse.contract import Codes, End, Fault, Flags, Intent, Requests, Singles, Stage
 from rehearse.experiments.gym.table import ASKED, Round, Table
-from rehearse.record.recorder import NOT_DIGESTED
+from rehearse.record.recorder import is_digested
 
 LIMIT = float(np.finfo(np.float32).max)
 CODES = {"intent": Intent, "fault": Fault, "end": End}
@@ -66,8 +66,7 @@ def told_before(table: Table) -> dict[str, Array]:
 
 def told_after(made: Round) -> dict[str, Array]:
     """Return the columns of turns, words in place of codes; no wall-clock times, which never repeat."""
-    known = {*ASKED, *NOT_DIGESTED}
-    columns = {name: a for name, a in made.columns.items() if name not in known}
+    columns = {name: a for name, a in made.columns.items() if name not in ASKED and is_digested(name)}
     for name, code in CODES.items():
         columns[name] = np.array(code.words())[np.asarray(columns[name], dtype=np.int8)]
     return columns

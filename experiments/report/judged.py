@@ -125,6 +125,7 @@ def provenance(record: RunRecord) -> list[tuple[str, list[tuple[str, str]]]]:
         "started": m.get("started"),
         "finished": m.get("finished"),
         "wall-clock time": words.seconds(m["seconds"]) if m.get("seconds") is not None else None,
+        "spent on answers": m.get("spent"),
         "code": f"commit {code['commit']}{dirty}" if code.get("commit") else None,
         "command": " ".join(m["command"]) if m.get("command") else None,
     }

@@ -45,6 +45,7 @@ class Gathering(Recorder):
             self.chain(together([page.leaves for page in pages if page.leaves is not None]), society)
         self.user_turns += sum(page.user_turns for page in pages)
         self.harm = sum(page.harm for page in pages)
+        self.spent += sum(page.spent for page in pages)
         if self.keep is not None:
             self.keep(tick, _in_order([page.turns for page in pages if page.turns is not None]), society)
 

@@ -70,6 +70,8 @@ class Page:
     """The turns, where they are not kept in a folder."""
     harm: float = 0.0
     """Of all this shard's turns so far."""
+    spent: float = 0.0
+    """On the answers of the tick."""
     memory: int = 0
     """Bytes that its process holds."""
     refused: int = 0

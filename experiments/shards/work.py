@@ -70,7 +70,7 @@ class Shard:
 
     def advance(self, wanted: tuple[str, ...]) -> Page:
         """Let a tick pass; `wanted` are columns of people to be handed over as they are at its end."""
-        before = self.recorder.user_turns
+        before, paid = self.recorder.user_turns, self.recorder.spent
         with heard() as said:
             self.simulation.advance()
         page = Page(
@@ -78,6 +78,7 @@ class Shard:
             self.society,
             None if self.folder is not None else self.turns,
             harm=self.recorder.harm,
+            spent=self.recorder.spent - paid,
             memory=held_memory(),
             refused=self.assembly.refusals,
             columns=self.columns(wanted),

@@ -63,6 +63,8 @@ class HttpPolicy:
         self.version = given.version or "unknown"
         self.complaints = Complaints(self.name)
         self.columns: dict[str, Any] = {"attempts": np.int8} if given.retries else {}
+        if given.price_per_call or given.price_per_row:
+            self.columns["spent"] = np.float64
         self.tile = given.batch * given.concurrency
         self._given, self._stage, self._protocol = given, stage, protocol
         self._form: Form = FORMS[protocol](url, given)
@@ -140,7 +142,9 @@ class HttpPolicy:
             decisions = Decisions.of(np.full(n, NOTHING), fault=error.fault)
         if not self.columns:
             return decisions
-        return replace(decisions, detail={"attempts": everywhere(reply.attempts, n, np.int8)})
+        cost = reply.attempts * (self._given.price_per_call / n + self._given.price_per_row)
+        told = {"attempts": reply.attempts, "spent": cost}
+        return replace(decisions, detail={c: everywhere(told[c], n, k) for c, k in self.columns.items()})
 
     def _decisions(self, reply: Reply, requests: Requests, rows: Rows) -> Decisions:
         if reply.error is not None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rehearse.policies.signature import SignatureSettings
+from rehearse.scenario.base import NotNegative
 
 ProtocolName = Literal["v2", "mlflow", "json"]
 
@@ -26,6 +27,10 @@ class HttpSettings(SignatureSettings):
     """Wall-clock milliseconds of a whole attempt; None: the scenario's `time.deadline_ms`."""
     retries: Annotated[int, Field(ge=0, le=10)] = 0
     """Further attempts where the infrastructure failed; the column `attempts` then counts all of a call."""
+    price_per_call: NotNegative = 0.0
+    """What a call costs, shared by the rows in it, in any currency; the column `spent` then tells of it."""
+    price_per_row: NotNegative = 0.0
+    """What an answer costs."""
     secrets: dict[str, str] = Field(default_factory=dict)
     """Headers whose values are secret, each with the environment variable that holds it."""
     input: str | None = None

@@ -14,7 +14,7 @@ with the named attributes and methods is a World, Users or Policy. Row i of ever
 belongs to the same person; an answer for a row may depend on that row and the moment only.
 """
 
-from rehearse.contract.codes import NOTHING, Code, Codes, End, Fault, Flags, Intent, Ints, Singles
+from rehearse.contract.codes import NOTHING, Code, Codes, End, Fault, Flags, Intent, Ints, Singles, nothing_of
 from rehearse.contract.feedback import Feedback
 from rehearse.contract.roles import (
     Begins,
@@ -70,4 +70,5 @@ __all__ = [
     "Users",
     "Watcher",
     "World",
+    "nothing_of",
 ]

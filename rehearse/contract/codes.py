@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,11 @@ Flags = NDArray[np.bool_]
 
 NOTHING = -1
 """The item id of no item: an empty place in a slate, a choice of nothing, an unknown truth."""
+
+
+def nothing_of(kind: Any) -> float:
+    """Return what stands in a column of a type where there is nothing to tell."""
+    return np.nan if np.dtype(kind).kind == "f" else NOTHING
 
 
 class Code(IntEnum):

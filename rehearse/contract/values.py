@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rehearse.chance import Chance, Words
 from rehearse.columns import Array, Rows, everywhere, some
-from rehearse.contract.codes import NOTHING, Codes, End, Flags, Ints, Singles
+from rehearse.contract.codes import NOTHING, Codes, End, Flags, Ints, Singles, nothing_of
 from rehearse.dialogue.talk import Reply, Said, Talk
 from rehearse.errors import ContractError, did_you_mean
 from rehearse.exact import Floats
@@ -294,8 +294,16 @@ class Decisions:
         ]
         rest = {name: np.concatenate([getattr(p, name) for p in parts]) for name in cls.columns()[1:]}
         reply = Reply.join([(len(p), p.reply) for p in parts])
-        detail = {name: np.concatenate([p.detail[name] for p in parts]) for name in parts[0].detail}
+        detail = {name: _told(name, parts) for name in dict.fromkeys(n for p in parts for n in p.detail)}
         return cls(slate=np.concatenate(slates), **rest, reply=reply, detail=detail)
+
+
+def _told(name: str, parts: Sequence[Decisions]) -> Array:
+    """Return a column of detail over all parts; blank in those that do not tell it."""
+    kind = next(p.detail[name].dtype for p in parts if name in p.detail)
+    return np.concatenate(
+        [p.detail[name] if name in p.detail else np.full(len(p), nothing_of(kind), kind) for p in parts]
+    )
 
 
 @dataclass(frozen=True, slots=True)

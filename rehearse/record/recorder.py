@@ -15,8 +15,10 @@ from rehearse.record.digest import Leaves, Links, digest_of, first_links, leaves
 from rehearse.record.page import KEYS, Page, joined
 from rehearse.record.words import WORDS, in_words
 
-NOT_DIGESTED = frozenset({"measured_ms"})
-"""Columns that differ between two runs of the same thing."""
+SPENT = "spent"
+"""What an answer cost; `PART_spent` where a part of the model tells of it."""
+NOT_DIGESTED = frozenset({"measured_ms", SPENT})
+"""Columns that differ between two runs of the same thing: a call that is tried again costs again."""
 
 KINDS = {
     "i1": ("intent", "fault", "position", "right", "end"),
@@ -36,6 +38,16 @@ KINDS = {
     ),
 }
 """The columns that every record of turns has, by type."""
+
+
+def tells_cost(name: str) -> bool:
+    """Tell whether a column says what answers cost."""
+    return name == SPENT or name.endswith(f"_{SPENT}")
+
+
+def is_digested(name: str) -> bool:
+    """Tell whether a column of turns is the same in every run of the same thing."""
+    return name not in NOT_DIGESTED and not tells_cost(name)
 
 
 def no_turns() -> Columns:
@@ -60,6 +72,8 @@ class Recorder:
     user_turns: int = 0
     harm: float = 0.0
     """Of all turns so far, where the world tells of harm."""
+    spent: float = 0.0
+    """On all answers so far, where the model tells what they cost."""
     _block: Page = field(init=False)
     _pages: list[Columns] = field(default_factory=list)
 
@@ -100,11 +114,12 @@ class Recorder:
         turns = joined(pages)
         if "harm" in turns:
             self.harm += float(np.nansum(turns.numbers("harm")))
+        self.spent += sum(float(np.nansum(turns.numbers(name))) for name in turns if tells_cost(name))
         return turns
 
     def leaves(self, turns: Columns) -> Leaves:
         """Return the leaves of the digest for the turns of a tick."""
-        proved = {name: a for name, a in turns.items() if name not in NOT_DIGESTED}
+        proved = {name: a for name, a in turns.items() if is_digested(name)}
         return leaves_of(self._bounds(turns), proved)
 
     def chain(self, leaves: Leaves, society: Columns) -> None:

@@ -17,6 +17,8 @@ class Bounds(Strict):
     """Seconds on the wall clock."""
     memory_mb: Positive | None = None
     """MiB that the processes of the run hold at the end of a tick."""
+    money: Positive | None = None
+    """What all answers together may cost, in the currency in which the model tells what it spends."""
     harm: NotNegative | None = None
     """The harm of all turns together, in worlds that tell of harm."""
     refusals: Annotated[int, Field(ge=0)] | None = None

@@ -235,10 +235,12 @@ class Scenario(Strict):
         return self
 
     @model_validator(mode="after")
-    def _harm_is_recorded(self) -> Self:
-        if self.bounds.harm is not None and self.columns is not None and "harm" not in self.columns:
-            problem = "bounds.harm needs the column 'harm', which is not among columns"
-            raise ValueError(problem)
+    def _bounded_is_recorded(self) -> Self:
+        for bound, column in (("harm", "harm"), ("money", "spent")):
+            unseen = self.columns is not None and column not in self.columns
+            if unseen and getattr(self.bounds, bound) is not None:
+                problem = f"bounds.{bound} needs the column {column!r}, which is not among columns"
+                raise ValueError(problem)
         return self
 
     @property

@@ -122,6 +122,18 @@ def test_every_protocol_brings_the_models_answers(path):
         assert np.allclose(answer.score, 0.75)
 
 
+def test_what_calls_cost_is_told_beside_the_answers():
+    """The price of a call is shared by those in it, and kept where the model is a part of another."""
+    requests = made_requests(STAGE, 12)
+    with served(Service()) as server:
+        settings = {"batch": 8, "price_per_call": 1.0, "price_per_row": 0.125}
+        answer = asked(f"{server}/decide", **settings).decide(requests)
+        whole = Split("random-v1", {"name": f"{server}/decide", "settings": settings}, share=1.0)
+        within = Asked(load(whole, STAGE), STAGE).decide(requests)
+    assert answer.detail["spent"].tolist() == [0.25] * 8 + [0.375] * 4
+    assert within.detail["spent"].tolist() == answer.detail["spent"].tolist()
+
+
 def test_failures_are_told_apart():
     """A broken service is the infrastructure's failure, a refused question the model's; others go on."""
     service = Service()

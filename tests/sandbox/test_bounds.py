@@ -76,12 +76,14 @@ def test_a_model_that_leaves_the_sandbox_stops_the_run_in_shards_too(tmp_path):
         ({"memory_mb": 50.0}, "memory_mb"),
         ({"memory_mb": 50.5}, None),
         ({"refusals": 1}, None),
+        ({"money": 0.5}, "money"),
+        ({"money": 0.6}, None),
         ({"wall_s": 9.0, "user_turns": 100}, "user_turns"),
     ],
 )
 def test_what_is_held_against_bounds_is_what_was_taken_since(bounds, bound):
     """Memory counts as it is; of the rest what came since the run began or was resumed."""
-    began, now = Taken(100, 5.0, 40.0, 7.0, 3), Taken(200, 10.0, 50.0, 10.0, 4)
+    began, now = Taken(100, 5.0, 40.0, 1.0, 7.0, 3), Taken(200, 10.0, 50.0, 1.5, 10.0, 4)
     found = reached(Bounds(**bounds), now.since(began), 3, 30)
     assert (found and found["bound"]) == bound
 
@@ -100,10 +102,41 @@ def test_harm_is_added_up_over_the_run(tmp_path):
     assert stopped["tick"] == first + 1
 
 
-def test_a_bound_on_harm_that_is_not_recorded_is_a_mistake():
+def test_a_bound_on_what_is_not_recorded_is_a_mistake():
     """It could never be reached."""
-    with pytest.raises(ScenarioError, match="needs the column 'harm'"):
-        rehearse.load("travel", settings={"bounds.harm": 1.0, "columns": ["action"]})
+    for bound, column in (("harm", "harm"), ("money", "spent")):
+        with pytest.raises(ScenarioError, match=f"needs the column '{column}'"):
+            rehearse.load("travel", settings={f"bounds.{bound}": 1.0, "columns": ["action"]})
+
+
+DEAR = """
+def decide(person):
+    return {"action": "car", "spent": 0.25}
+"""
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_money_stops_a_run_and_all_that_was_spent_is_told(shards, tmp_path):
+    """Manifest and report say what answers cost, over a resume too; the digest does not hang on it."""
+    (tmp_path / "model.py").write_text(DEAR)
+    policy = f"{tmp_path / 'model.py'}:decide"
+    whole = rehearse.run("travel", policy=policy, out=tmp_path / "whole", **SMALL)
+    assert whole.turns.manifest["spent"] == whole.user_turns / 4
+    part = rehearse.run(
+        "travel",
+        policy=policy,
+        out=tmp_path / "part",
+        settings={"bounds.money": 0.25},
+        shards=shards,
+        **SMALL,
+    )
+    assert part.turns.manifest["stopped"]["bound"] == "money"
+    done = rehearse.resume(part.folder)
+    assert (done.digest, done.turns.manifest["spent"]) == (whole.digest, whole.turns.manifest["spent"])
+    assert "spent on answers" in (done.folder / "report.html").read_text()
+    assert done.turns.query("SELECT sum(spent) AS s FROM turns")["s"].tolist() == [
+        done.turns.manifest["spent"]
+    ]
 
 
 def test_a_model_that_never_returns_is_written_down(tmp_path):
