@@ -11,8 +11,19 @@ from pydantic import Field
 from rehearse.chance import Chance
 from rehearse.contract import NOTHING, Decisions, Flags, Ints, Requests, Stage
 from rehearse.errors import ContractError, PolicyLoadError
-from rehearse.exact import matmul
-from rehearse.policies.picking import FAR, LONG, Picker, free_number, insert, left, nth_of, passed_over
+from rehearse.exact import Floats, matmul
+from rehearse.policies.picking import (
+    FAR,
+    LONG,
+    Picker,
+    free_number,
+    insert,
+    left,
+    nth_of,
+    one_hot,
+    open_to,
+    passed_over,
+)
 from rehearse.policies.settings import check_k, checked, item_number
 from rehearse.scenario.base import Strict
 
@@ -67,6 +78,13 @@ class Random:
             slate[:, place] = np.where(there, drawn, NOTHING)
             insert(taken[:, : width + place + 1], np.where(there, drawn, FAR))
         return Decisions.of(slate, propensity=1.0 / np.maximum(free, 1))
+
+    def probabilities(self, requests: Requests) -> Floats:
+        """Return the chance of each item to be the answer, shape (n, m)."""
+        if self._vectors is not None:
+            return one_hot(self.decide(requests).action, self.items)
+        can = open_to(requests, avoid_shown=self.avoid_shown)
+        return can / np.maximum(can.sum(axis=1), 1)[:, None].astype(np.float64)
 
     def _by_vectors(self, requests: Requests, size: int) -> Decisions:
         mine = requests.uniform("vectors", size)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from rehearse.columns import Array
+from rehearse.columns import Array, Rows
 from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Ints, Requests, Stage
 from rehearse.exact import Floats
 from rehearse.policies.baselines import SlateLength
@@ -20,6 +20,8 @@ from rehearse.policies.picking import (
     free_number,
     left,
     nth_of,
+    one_hot,
+    open_to,
     passed_over,
     used_width,
 )
@@ -125,6 +127,49 @@ class Popular:
         self._ranking.by(self._taken.astype(np.float64))
 
 
+class Tally:
+    """What each item earned in each society, and how often it was shown.
+
+    The reward of a turn goes to the item taken, and to all of the slate when nothing was taken; items
+    shown beside the one taken count as shown without reward.
+    """
+
+    def __init__(self, societies: int, items: int) -> None:
+        self.reward: Floats = np.zeros((societies, items))
+        self.shown: Rows = np.zeros((societies, items), dtype=np.int64)
+        self.learned = 0
+        """How often it was told something: the version of a model that learns from it."""
+
+    def add(self, feedback: Feedback, society: Callable[[Ints], Ints]) -> None:
+        """Add a tick's rewards, in the order of the feedback; `society` gives the row of each replica."""
+        reward, shown = np.zeros(self.reward.size), np.zeros(self.shown.size, dtype=np.int64)
+        for start in range(0, len(feedback.choice), AT_A_TIME):
+            some = slice(start, start + AT_A_TIME)
+            credit, there = _credits(feedback, some)
+            row, place = np.nonzero(there)
+            mine = society(feedback.replica[some]).astype(np.int64)
+            cell = mine[row] * self.reward.shape[1] + feedback.slate[some][row, place]
+            np.add.at(reward, cell, credit[row, place])  # one by one, in the order of the feedback
+            shown += np.bincount(cell, minlength=shown.size)
+        self.reward += reward.reshape(self.reward.shape)
+        self.shown += shown.reshape(self.shown.shape)
+        self.learned = min(self.learned + 1, LAST_VERSION)
+
+    def state(self) -> dict[str, Array]:
+        """Return the sums and how often they grew."""
+        return {
+            "reward": self.reward.copy(),
+            "shown": self.shown.copy(),
+            "learned": np.array([self.learned]),
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state` gave."""
+        self.reward = np.array(state["reward"], dtype=np.float64)
+        self.shown = np.array(state["shown"], dtype=np.int64)
+        self.learned = int(np.asarray(state["learned"], dtype=np.int64)[0])
+
+
 class EpsilonSettings(Strict):
     """Settings of `epsilon-v1`."""
 
@@ -143,9 +188,8 @@ class EpsilonSettings(Strict):
 class EpsilonGreedy:
     """Mostly the item with the best mean reward so far, now and then any other; each society learns alone.
 
-    An item's estimate is (prior · weight + sum of rewards) / (weight + number of times shown). The
-    reward of a turn goes to the item taken, and to all of the slate when nothing was taken; items
-    shown beside the one taken count as shown without reward.
+    An item's estimate is (prior · weight + sum of rewards) / (weight + number of times shown), as `Tally`
+    counts them.
     """
 
     name = "epsilon-v1"
@@ -158,15 +202,14 @@ class EpsilonGreedy:
         self._settings = given
         self._items = len(stage.items)
         self._ranking = Ranking(stage, check_k(given.k, stage), avoid_shown=given.avoid_shown)
-        self._reward = np.zeros(self._ranking.order.shape)
-        self._shown = np.zeros(self._ranking.order.shape, dtype=np.int64)
-        self._learned = 0
+        self._tally = Tally(*self._ranking.order.shape)
 
     @property
     def estimates(self) -> Floats:
         """Return the mean reward expected of each item, shape (replicas, m)."""
         weight, prior = self._settings.prior_weight, self._settings.prior
-        return np.asarray((prior * weight + self._reward) / np.maximum(weight + self._shown, 1e-9))
+        tally = self._tally
+        return np.asarray((prior * weight + tally.reward) / np.maximum(weight + tally.shown, 1e-9))
 
     def decide(self, requests: Requests) -> Decisions:
         """Exploit or explore, each with its propensity."""
@@ -176,14 +219,23 @@ class EpsilonGreedy:
         uniform = requests.uniform("epsilon", 2)
         exploring = uniform[:, 0] < epsilon
         rows = np.flatnonzero(exploring)
-        slate[rows] = _first(slate[rows], self._any(requests.take(rows), uniform[rows, 1]))
+        slate[rows] = put_first(slate[rows], self._any(requests.take(rows), uniform[rows, 1]))
         society = self._ranking.society(requests.replica)
         return Decisions.of(
             slate,
             score=self.estimates[society, np.maximum(slate[:, 0], 0)],
             propensity=epsilon / np.maximum(free, 1) + (1.0 - epsilon) * (slate[:, 0] == best),
             rationale=exploring.astype(np.int8),
-            version=self._learned,
+            version=self._tally.learned,
+        )
+
+    def probabilities(self, requests: Requests) -> Floats:
+        """Return the chance of each item to be the answer, shape (n, m)."""
+        slate, free = self._ranking.slates(requests)
+        epsilon = self._settings.epsilon
+        can = open_to(requests, avoid_shown=self._settings.avoid_shown)
+        return can * (epsilon / np.maximum(free, 1))[:, None] + (1.0 - epsilon) * one_hot(
+            slate[:, 0], self._items
         )
 
     def _any(self, requests: Requests, uniform: Floats) -> Ints:
@@ -193,37 +245,20 @@ class EpsilonGreedy:
 
     def learn(self, feedback: Feedback) -> None:
         """Add the tick's rewards to the estimates, in the order of the feedback."""
-        reward, shown = np.zeros(self._reward.size), np.zeros(self._shown.size, dtype=np.int64)
-        for start in range(0, len(feedback.choice), AT_A_TIME):
-            some = slice(start, start + AT_A_TIME)
-            credit, there = _credits(feedback, some)
-            row, place = np.nonzero(there)
-            society = self._ranking.society(feedback.replica[some]).astype(np.int64)
-            cell = society[row] * self._items + feedback.slate[some][row, place]
-            np.add.at(reward, cell, credit[row, place])  # one by one, in the order of the feedback
-            shown += np.bincount(cell, minlength=shown.size)
-        self._reward += reward.reshape(self._reward.shape)
-        self._shown += shown.reshape(self._shown.shape)
-        self._learned = min(self._learned + 1, LAST_VERSION)
+        self._tally.add(feedback, self._ranking.society)
         self._ranking.by(self.estimates)
 
     def state(self) -> dict[str, Array]:
         """Return the sums behind the estimates and how often it learned."""
-        return {
-            "reward": self._reward.copy(),
-            "shown": self._shown.copy(),
-            "learned": np.array([self._learned]),
-        }
+        return self._tally.state()
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
-        self._reward = np.array(state["reward"], dtype=np.float64)
-        self._shown = np.array(state["shown"], dtype=np.int64)
-        self._learned = int(np.asarray(state["learned"], dtype=np.int64)[0])
+        self._tally.restore(state)
         self._ranking.by(self.estimates)
 
 
-def _first(slate: Ints, item: Ints) -> Ints:
+def put_first(slate: Ints, item: Ints) -> Ints:
     """Return the slates with an item in the first place; the others keep their order."""
     fresh = np.column_stack([item, slate])
     again = np.column_stack([np.zeros(len(item), dtype=bool), slate == item[:, None]])

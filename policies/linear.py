@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rehearse.contract import Decisions, Ints, Requests, Stage
+from rehearse.contract import Decisions, Requests, Stage
 from rehearse.errors import PolicyLoadError, did_you_mean
 from rehearse.exact import Floats, exp, total
 from rehearse.policies.baselines import SlateLength
-from rehearse.policies.picking import Picker, passed_over
+from rehearse.policies.picking import Picker, drawn, one_hot, open_to
 from rehearse.policies.settings import check_k, checked, item_number
 from rehearse.scenario.base import NotNegative, Strict
 
@@ -55,12 +55,19 @@ class Linear:
             slate, best = self._picker.best(requests, lambda rows: scores[rows])
             return Decisions.of(slate, score=best, propensity=1.0)
         chances = self._chances(scores, requests)
-        first = _drawn(chances, requests.uniform("softmax")[:, 0])
+        first = drawn(chances, requests.uniform("softmax")[:, 0])
         every = np.arange(len(first))
         raised = scores.copy()
         raised[every, first] = np.inf
         slate, _ = self._picker.best(requests, lambda rows: raised[rows])
         return Decisions.of(slate, score=scores[every, first], propensity=chances[every, first])
+
+    def probabilities(self, requests: Requests) -> Floats:
+        """Return the chance of each item to be the answer, shape (n, m)."""
+        scores = self._scores(requests)
+        if self._temperature:
+            return self._chances(scores, requests)
+        return one_hot(self._picker.best(requests, lambda rows: scores[rows])[0][:, 0], scores.shape[1])
 
     def _scores(self, requests: Requests) -> Floats:
         scores = np.tile(self._constants, (len(requests), 1))
@@ -70,22 +77,11 @@ class Linear:
 
     def _chances(self, scores: Floats, requests: Requests) -> Floats:
         """Return the softmax over the items that may be offered, shape (n, m)."""
-        row, place = np.nonzero(
-            (taken := passed_over(requests, avoid_shown=self._avoid_shown)) < scores.shape[1]
-        )
-        level = scores / self._temperature
-        level[row, taken[row, place]] = -np.inf
+        can = open_to(requests, avoid_shown=self._avoid_shown)
+        level = np.where(can, scores / self._temperature, -np.inf)
         best = level.max(axis=1, keepdims=True)
         weight = np.where(np.isneginf(level), 0.0, exp(level - np.where(np.isneginf(best), 0.0, best)))
         return np.asarray(weight / np.maximum(total(weight), 1e-300)[:, None])
-
-
-def _drawn(chances: Floats, uniform: Floats) -> Ints:
-    """Return the item into whose part of [0, 1) each draw falls; the last possible one at the very end."""
-    ends = np.cumsum(chances, axis=1)
-    beyond = ends > uniform[:, None]
-    last = chances.shape[1] - 1 - np.argmax(chances[:, ::-1] > 0.0, axis=1)
-    return np.asarray(np.where(beyond.any(axis=1), beyond.argmax(axis=1), last), dtype=np.int32)
 
 
 def _table(weights: Mapping[str, float | Mapping[str, float]], stage: Stage) -> tuple[Floats, Floats]:

@@ -132,6 +132,29 @@ def passed_over(requests: Requests, *, avoid_shown: bool) -> Ints:
     return np.where((left(taken, items) > 0)[:, None], taken, barred[:, : taken.shape[1]])
 
 
+def open_to(requests: Requests, *, avoid_shown: bool) -> Flags:
+    """Return which items may be offered to each person, shape (n, m)."""
+    items = len(requests.items)
+    can = np.ones((len(requests), items), dtype=np.bool_)
+    barred = passed_over(requests, avoid_shown=avoid_shown)
+    row, place = np.nonzero(barred < items)
+    can[row, barred[row, place]] = False
+    return can
+
+
+def one_hot(item: Ints, items: int) -> Floats:
+    """Return chances (n, m) that are 1 for one item each, and 0 everywhere for nobody's item (-1)."""
+    return np.asarray(np.arange(items) == item[:, None], dtype=np.float64)
+
+
+def drawn(chances: Floats, uniform: Floats) -> Ints:
+    """Return the item into whose part of [0, 1) each draw falls; the last possible one at the very end."""
+    ends = np.cumsum(chances, axis=1)
+    beyond = ends > uniform[:, None]
+    last = chances.shape[1] - 1 - np.argmax(chances[:, ::-1] > 0.0, axis=1)
+    return np.asarray(np.where(beyond.any(axis=1), beyond.argmax(axis=1), last), dtype=np.int32)
+
+
 def used_width(shown: Ints) -> int:
     """Return how many columns there are up to the last that holds any item."""
     used = np.flatnonzero((shown >= 0).any(axis=0))

@@ -74,6 +74,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("workload-v1", "rehearse.environments.workload:build", "items of the common workload"),
         Entry("triage-v1", "rehearse.environments.triage:build", "queues, sites to look at, treatments"),
         Entry("pricing-v1", "rehearse.environments.pricing.world:build", "prices, buyers, rivals and stock"),
+        Entry("bandit-v1", "rehearse.environments.bandit:build", "arms that pay or not, in contexts"),
     ),
     "people": (
         Entry("crowd-v1", "rehearse.agents.crowd:build", "personas with goals, memory, patience and friends"),
@@ -88,6 +89,8 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("exposure-v1", "rehearse.policies.exposure:Exposure", "what was shown often, to some power"),
         Entry("greedy-v1", "rehearse.policies.baselines:Greedy", "the truly best item: an oracle"),
         Entry("epsilon-v1", "rehearse.policies.learners:EpsilonGreedy", "learns from outcomes between ticks"),
+        Entry("ucb-v1", "rehearse.policies.bandits:UpperConfidence", "UCB1: the best that may yet be"),
+        Entry("thompson-v1", "rehearse.policies.bandits:Thompson", "as often as it may be the best"),
         Entry(
             "threshold-v1", "rehearse.policies.cuts:Threshold", "yes from a value of a feature on, by group"
         ),
@@ -116,6 +119,9 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         ),
         Entry("forgetful-v1", "rehearse.policies.assistants:Forgetful", "recommends by what was said last"),
         Entry("linear-v1", "rehearse.policies.linear:Linear", "a linear score of what it may see"),
+        Entry(
+            "table-v1", "rehearse.policies.table:Table", "an item by chances written down for each context"
+        ),
         Entry("allocation-v1", "rehearse.policies.allocation:Allocation", "where to look, by what was found"),
         Entry("bands-v1", "rehearse.policies.bands:Bands", "an item by the band in which a feature lies"),
         Entry("posted-price-v1", "rehearse.policies.prices:PostedPrice", "one price, or one for each group"),
