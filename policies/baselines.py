@@ -84,7 +84,7 @@ class Random:
         if self._vectors is not None:
             return one_hot(self.decide(requests).action, self.items)
         can = open_to(requests, avoid_shown=self.avoid_shown)
-        return can / np.maximum(can.sum(axis=1), 1)[:, None].astype(np.float64)
+        return np.asarray(can / np.maximum(can.sum(axis=1), 1)[:, None])
 
     def _by_vectors(self, requests: Requests, size: int) -> Decisions:
         mine = requests.uniform("vectors", size)

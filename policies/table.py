@@ -55,7 +55,7 @@ class Table:
         """Return the chance of each item to be the answer, shape (n, m)."""
         chances = self._rows[self._context(requests)]
         if requests.available is None:
-            return chances
+            return np.asarray(chances)
         can = open_to(requests, avoid_shown=False)
         chances = np.where(can, chances, 0.0)
         whole = total(chances)
