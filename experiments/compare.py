@@ -18,7 +18,7 @@ from rehearse.columns import Columns
 from rehearse.errors import UserError
 from rehearse.experiments.intervals import Interval, Sample, Unit, paired
 from rehearse.experiments.metrics import HEADLINES, METRICS, Measures, Metric, Part, Readable
-from rehearse.experiments.metrics.base import JUDGED, Gap, Ratio, Resource, Scale
+from rehearse.experiments.metrics.base import JUDGED, Gap, Ratio, Resource, Scale, Whole
 from rehearse.experiments.sentences import UNITS, amount, plain
 from rehearse.experiments.verdict import CONFIDENCE, rounded
 from rehearse.record.scope import Scope
@@ -185,7 +185,7 @@ def _differences(
 def _difference(
     before: Measures, after: Measures, metric: Metric, part: Part | None, confidence: float
 ) -> Difference:
-    if isinstance(metric.measure, Resource | Gap):
+    if isinstance(metric.measure, Resource | Whole | Gap):
         return _of_single_numbers(before, after, metric, confidence)
     a, b = before.sample(metric, part), after.sample(metric, part)
     found = paired(b, a, confidence)

@@ -1,39 +1,46 @@
-"""Watching a run over its ticks: how far answers and outcomes moved, and alarms where they shifted.
+"""Watching a run over its ticks: how far it moved, and alarms where it shifted.
 
-How far: the population stability index and the Jensen–Shannon divergence of each tick against the
-first quarter of the run. Whether that is more than noise: `rehearse.experiments.shifts`.
+How far: the population stability index, the KS distance and the Jensen–Shannon divergence of each tick
+against the first quarter of the run (`rehearse.experiments.streams`). Whether that is more than noise: a
+detector that the scenario names (`rehearse.detect`), or one that sets its own threshold
+(`rehearse.experiments.shifts`). Charts hear values in standard errors, as replicas scatter about one
+another; detectors of river hear them as they are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from rehearse.columns import Columns
+from rehearse.detect import Chart, Detector, Ring
+from rehearse.detect.base import ring_in
+from rehearse.experiments.causes import cause_of, changes
 from rehearse.experiments.intervals import Floats
-from rehearse.experiments.metrics import METRICS, Readable, series
-from rehearse.experiments.metrics.base import Scale
-from rehearse.experiments.metrics.society import first_quarter, jensen_shannon, outcome_kind, psi, ticks_of
+from rehearse.experiments.metrics import Readable
 from rehearse.experiments.sentences import amount
-from rehearse.experiments.shifts import Courses, Ring, rings
+from rehearse.experiments.shifts import rings, standardised
+from rehearse.experiments.streams import ACTIONS, KIND_OF, SCORE, Stream, check, far, stream
 from rehearse.scenario.base import Strict
+from rehearse.scenario.monitors import Monitor
 
 OUTCOMES = ("acceptance", "satisfaction", "goal_completion", "fault_rate")
-"""The series that are watched besides the mix of answers."""
-KINDS = 12
-"""With more items than this, answers are told apart by item number modulo it."""
-JUST_BEFORE = 2
-"""A scheduled change up to so many ticks before the onset of a shift may be its cause."""
+DEFAULTS = tuple(Monitor(series=name) for name in (ACTIONS, *OUTCOMES))
+"""What is watched where a scenario names no monitors."""
+REFERENCE = 10
+"""Ticks that tell a chart what is usual, where a scenario does not say how many."""
+CALIBRATED = "calibrated"
+"""The detector of a monitor that names none."""
 
 
 class Alarm(Strict):
     """Something shifted."""
 
     series: str
-    """`actions` or the name of a metric."""
+    """As the monitor names it: `actions`, the name of a metric, `psi:score`."""
     tick: int
     """When the alarm rang."""
     onset: int
@@ -42,10 +49,14 @@ class Alarm(Strict):
     """The mean since the last alarm until the onset."""
     after: float
     """The mean from the onset to the alarm."""
+    size: float = math.nan
+    """After less before."""
+    detector: str = CALIBRATED
     detail: str
-    """The item whose share shifted; empty for outcomes."""
+    """The item whose share shifted; empty for other series."""
     cause: str
-    """The scheduled change that most likely caused it; empty where none was scheduled."""
+    """The change that most likely caused it; empty where there was none."""
+    cause_tick: int | None = None
     sentence: str
 
 
@@ -54,114 +65,126 @@ class Watch(Strict):
 
     ticks: tuple[int, ...]
     divergence: dict[str, tuple[float | None, ...]]
-    """By tick: `psi_actions`, `js_actions`, `psi_outcomes`, `js_outcomes`; None where nothing happened."""
+    """By tick: `psi_actions`, `ks_actions`, `js_actions`, and so for `outcomes`, and `score` where models
+    give scores; None where nothing happened."""
     outcomes: dict[str, tuple[float | None, ...]]
-    """By tick: the mean over the replicas of each of OUTCOMES."""
+    """By tick: the mean over the replicas of each series with but one course."""
+    missing: tuple[str, ...]
+    """Series that were to be watched and were not recorded."""
     alarms: tuple[Alarm, ...]
+
+
+def monitors_of(record: Readable) -> tuple[Monitor, ...]:
+    """Return the monitors of a recorded run: those of its scenario, or the usual ones."""
+    written = record.manifest.get("monitors") or ()
+    return TypeAdapter(tuple[Monitor, ...]).validate_python(tuple(written)) or DEFAULTS
+
+
+def check_monitors(monitors: Iterable[Monitor]) -> None:
+    """Raise UserError where a monitor names a series or a detector that there is not."""
+    for monitor in monitors:
+        check(monitor.series)
+        if monitor.detector is not None:
+            monitor.detector.watcher()
+
+
+def alarms(record: Readable) -> tuple[Alarm, ...]:
+    """Return every alarm that the monitors of a record rang, in order of ticks."""
+    monitors = monitors_of(record)
+    streams = _streams(record, monitors)
+    changed = changes(record)
+    own = {monitor.series for monitor in monitors if monitor.detector is None}
+    together = sum(len(streams[name].details) for name in own if name in streams)
+    found = [
+        _alarm(streams[monitor.series], ring, changed)
+        for monitor in monitors
+        if monitor.series in streams
+        for ring in _rings(streams[monitor.series], monitor.detector, together)
+    ]
+    return tuple(sorted(found, key=lambda a: (a.tick, a.series)))
 
 
 def watch(record: Readable) -> Watch:
     """Follow a record over its ticks and return how far it moved and the alarms, in order of ticks."""
-    ticks = ticks_of(record)
-    items = [str(item) for item in record.manifest["items"]]
-    marks = list(record.manifest.get("marks", ()))
-    kinds, answers = _answers(record, ticks, items)
-    outcomes = _outcomes(record, ticks)
-    together = len(kinds) + len(outcomes)
-    alarms = [
-        _alarm("actions", kinds[ring.row], ring, answers.filled[ring.row], marks)
-        for ring in rings(answers, together)
-    ]
-    for name, course in outcomes.items():
-        alarms += [_alarm(name, "", ring, course.filled[0], marks) for ring in rings(course, together)]
+    monitors = monitors_of(record)
+    streams = _streams(record, monitors)
+    single = {name: found.courses.course[0] for name, found in streams.items() if len(found.details) == 1}
+    ticks = next((found.courses.values.shape[2] for found in streams.values()), 0)
     return Watch(
         ticks=tuple(range(ticks)),
-        divergence=_divergences(record, ticks, len(items)),
-        outcomes={name: _listed(course.course[0]) for name, course in outcomes.items()},
-        alarms=tuple(sorted(alarms, key=lambda a: (a.tick, a.series))),
+        divergence=_divergences(record),
+        outcomes={name: _listed(course) for name, course in single.items()},
+        missing=tuple(dict.fromkeys(m.series for m in monitors if m.series not in streams)),
+        alarms=alarms(record),
     )
 
 
-def _answers(record: Readable, ticks: int, items: Sequence[str]) -> tuple[list[str], Courses]:
-    kinds = list(items) if len(items) <= KINDS else [f"items {i}, {i + KINDS}, …" for i in range(KINDS)]
-    found = record.query(
-        f"""SELECT replica, tick, action % {len(kinds)} AS kind, count(*) AS n FROM turns
-        WHERE action >= 0 GROUP BY ALL ORDER BY ALL"""
-    )
-    counts = _grid(found, found.numbers("n"), ticks, len(kinds))
-    sizes = counts.sum(axis=0)
-    return kinds, Courses(counts / np.where(sizes > 0, sizes, math.nan), sizes)
+def _streams(record: Readable, monitors: Sequence[Monitor]) -> dict[str, Stream]:
+    found = {name: stream(record, name) for name in dict.fromkeys(m.series for m in monitors)}
+    return {name: one for name, one in found.items() if one is not None}
 
 
-def _outcomes(record: Readable, ticks: int) -> dict[str, Courses]:
-    found = series(record, [METRICS[name] for name in OUTCOMES])
-    courses = {}
-    for name in OUTCOMES:
-        sizes = _grid(found, found.numbers(f"{name}_n"), ticks, 1)
-        sums = _grid(found, np.nan_to_num(found.numbers(name)) * found.numbers(f"{name}_n"), ticks, 1)
-        courses[name] = Courses(sums / np.where(sizes > 0, sizes, math.nan), sizes[0])
-    return courses
+def _rings(found: Stream, detector: Detector | None, together: int) -> list[Ring]:
+    """Return when a series rang: in whichever of its courses shifted most, all beginning anew after it."""
+    courses = found.comparable
+    if detector is None:
+        rung = rings(courses, together)
+        told = found.courses.filled
+        return [ring_in(told[r.row], r.row, r.at, r.start, CALIBRATED) for r in rung]
+    heard = found.courses.course
+    if isinstance(detector, Chart) and detector.mean is None and detector.sd is None:
+        heard = standardised(courses)
+        detector = detector.model_copy(update={"sd": 1.0, "reference": detector.reference or REFERENCE})
+    return _one_at_a_time(found.courses.filled, heard, detector)
 
 
-def _grid(found: Columns, weights: Floats, ticks: int, kinds: int) -> Floats:
-    """Return a table of (replica, tick, kind) as an array (K, R, T)."""
-    replica = np.asarray(found["replica"], dtype=np.int64)
-    place = np.searchsorted(np.unique(replica), replica)
-    kind = np.asarray(found["kind"], dtype=np.int64) if kinds > 1 else np.zeros(len(replica), dtype=np.int64)
-    grid = np.zeros((kinds, int(place.max(initial=0)) + 1, ticks))
-    np.add.at(grid, (kind, place, np.asarray(found["tick"], dtype=np.int64)), weights)
-    return grid
+def _one_at_a_time(told: Floats, heard: Floats, detector: Detector) -> list[Ring]:
+    found: list[Ring] = []
+    start = 0
+    while start < heard.shape[1]:
+        rung = np.atleast_2d(detector.rings(heard[:, start:]))
+        if not rung.any():
+            break
+        at = int(np.argmax(rung.any(axis=0)))
+        rows = np.flatnonzero(rung[:, at]).tolist()
+        here = [ring_in(told[row], row, start + at, start, detector.name) for row in rows]
+        found.append(max(here, key=lambda ring: abs(ring.size)))
+        start += at + 1
+    return found
 
 
-def _divergences(record: Readable, ticks: int, items: int) -> dict[str, tuple[float | None, ...]]:
-    told: dict[str, tuple[float | None, ...]] = {}
-    for name, kind, where in (
-        ("actions", "action", "action >= 0"),
-        ("outcomes", outcome_kind(), "isfinite(satisfaction)"),
-    ):
-        found = record.query(
-            f"SELECT tick, {kind} AS kind, count(*) AS n FROM turns WHERE {where} GROUP BY ALL ORDER BY ALL"
-        )
-        counts = np.zeros((ticks, max(items, int(found.numbers("kind").max(initial=0)) + 1)))
-        counts[np.asarray(found["tick"], int), np.asarray(found["kind"], int)] = found.numbers("n")
-        first = counts[: first_quarter(ticks)].sum(axis=0)
-        told[f"psi_{name}"] = _listed(np.maximum(0.0, [psi(first, now) for now in counts]))
-        told[f"js_{name}"] = _listed(np.array([jensen_shannon(first, now) for now in counts]))
-    return told
+def _divergences(record: Readable) -> dict[str, tuple[float | None, ...]]:
+    there = record.query("SELECT * FROM turns LIMIT 0")
+    kinds = [*KIND_OF, *([SCORE] if SCORE in there else [])]
+    return {
+        f"{how}_{name}": _listed(values) for name in kinds for how, (values, _) in far(record, name).items()
+    }
 
 
-def _alarm(name: str, detail: str, ring: Ring, course: Floats, marks: Sequence[Mapping[str, Any]]) -> Alarm:
-    before = float(course[ring.start : ring.onset].mean())
-    after = float(course[ring.onset : ring.at + 1].mean())
-    cause = _cause(ring, marks)
-    scale: Scale = "level" if name == "satisfaction" else "share"
-    what = f"the share of {detail} among the answers" if name == "actions" else METRICS[name].title
-    moved = f"{'rose' if after > before else 'fell'} from {amount(before, scale)} to {amount(after, scale)}"
-    reason = f"most likely because: {cause}" if cause else "and nothing was scheduled then"
+def _alarm(found: Stream, ring: Ring, changed: Sequence[Mapping[str, Any]]) -> Alarm:
+    detail = found.details[ring.stream]
+    cause = cause_of(ring.onset, ring.tick, changed)
+    what = f"the share of {detail} among the answers" if found.name == ACTIONS else found.title
+    ends = [amount(value, found.scale) for value in (ring.before, ring.after)]
+    moved = f"{'rose' if ring.size > 0 else 'fell'} from {ends[0]} to {ends[1]}"
+    by = "" if ring.detector == CALIBRATED else f"; {ring.detector}"
+    reason = "and nothing was scheduled then"
+    if cause is not None:
+        told = "most likely because" if cause.likely else f"perhaps because, at tick {cause.tick}"
+        reason = f"{told}: {cause.note}"
     return Alarm(
-        series=name,
-        tick=ring.at,
+        series=found.name,
+        tick=ring.tick,
         onset=ring.onset,
-        before=round(before, 9),
-        after=round(after, 9),
+        before=round(ring.before, 9),
+        after=round(ring.after, 9),
+        size=round(ring.size, 9),
+        detector=ring.detector,
         detail=detail,
-        cause=cause,
-        sentence=f"At tick {ring.at} {what} {moved} (since tick {ring.onset}), {reason}.",
+        cause="" if cause is None else cause.note,
+        cause_tick=None if cause is None else cause.tick,
+        sentence=f"At tick {ring.tick} {what} {moved} (since tick {ring.onset}{by}), {reason}.",
     )
-
-
-def _cause(ring: Ring, marks: Sequence[Mapping[str, Any]]) -> str:
-    near = [m for m in marks if ring.onset - JUST_BEFORE <= int(m["tick"]) <= ring.at]
-    if not near:
-        return ""
-
-    def order(mark: Mapping[str, Any]) -> tuple[bool, int, int]:
-        # A model that learns every night would be to blame for everything: it comes last.
-        tick = int(mark["tick"])
-        return mark.get("kind") == "learn", abs(tick - ring.onset), tick
-
-    best = min(near, key=order)
-    return str(best.get("note") or best.get("kind", "")).rstrip(".")
 
 
 def _listed(values: Floats) -> tuple[float | None, ...]:

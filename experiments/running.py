@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
@@ -20,6 +21,7 @@ from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, n
 from rehearse.experiments.marks import marks
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
+from rehearse.experiments.monitor import check_monitors
 from rehearse.experiments.rebuilding import Leg, domain_of, last_policy, legs_of, words_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
@@ -66,6 +68,21 @@ class Finished:
     def turns(self) -> RunRecord:
         """Return the record of the run, for its tables."""
         return RunRecord(self.folder)
+
+    @property
+    def alarms(self) -> list[dict[str, Any]]:
+        """Return the alarms that the monitors rang, in order of ticks; see `rehearse.experiments.monitor`."""
+        return list(self.turns.verdict["alarms"])
+
+    def series(self, name: str) -> NDArray[np.float64]:
+        """Return a series that can be watched, by name as in `monitors`, shape (replicas, ticks).
+
+        Of `actions`: (kinds, replicas, ticks); of what is of all replicas together, such as `gap:acceptance`,
+        one row. NaN where there was nothing. Raises UserError where it is not there.
+        """
+        from rehearse.experiments.streams import values_of
+
+        return values_of(self.turns, name)
 
     @property
     def problems(self) -> list[str]:
@@ -312,6 +329,7 @@ def finished(folder: Path) -> Finished:
 def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:
     scenario = leg.scenario
     check(scenario.criteria, assembly.stage.groups)
+    check_monitors(scenario.monitors)
     manifest = first_manifest(scenario, leg.props, assembly, path) | dict(noted)
     text = to_yaml(scenario)
     refuse_secrets(text)
@@ -364,6 +382,7 @@ def first_manifest(scenario: Scenario, props: Props, assembly: Assembly, path: P
         "items": list(assembly.stage.items),
         "groups": list(assembly.stage.groups),
         "features": list(assembly.stage.features),
+        "monitors": [monitor.model_dump(mode="json") for monitor in scenario.monitors],
         "policy": {
             "name": policy.name,
             "version": policy.version,

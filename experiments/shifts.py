@@ -98,6 +98,16 @@ def rings(courses: Courses, together: int) -> list[Ring]:
     return found
 
 
+def standardised(courses: Courses) -> Floats:
+    """Return the courses (K, T) in standard errors, without their memory; NaN where there was nothing."""
+    filled, weight = courses.filled, _weights(courses.sizes)
+    rows = []
+    for x, values in zip(filled, courses.values, strict=True):
+        found = noise(values, courses.sizes)
+        rows.append(_filtered(x, found) / np.maximum(MATERIAL, found.error * weight))
+    return np.where(np.isfinite(courses.course), np.array(rows), math.nan)
+
+
 def noise(values: Floats, sizes: Floats) -> Noise:
     """Return how the mean over the replicas (R, T) scatters from tick to tick, no less than MATERIAL.
 
@@ -145,15 +155,21 @@ def cusum(scores: Floats, allowance: float = ALLOWANCE) -> tuple[Floats, Floats]
 
 def _scores(x: Floats, noise: Noise, weight: Floats, start: int) -> Floats:
     """Return recursive residuals from `start`: each tick against the mean before it, in standard errors."""
-    filtered = x[start:].copy()
-    filtered[1:] -= noise.memory * x[start:-1]
-    filtered[0] *= 1.0 - noise.memory
+    filtered = _filtered(x[start:], noise)
     count = np.arange(1, len(filtered))
     baseline = np.cumsum(filtered)[:-1] / count
     error = np.maximum(MATERIAL, noise.error * weight[start + 1 :]) * np.sqrt(1.0 + 1.0 / count)
     scores = np.concatenate([[0.0], (filtered[1:] - baseline) / error])
     scores[:SETTLED] = 0.0
     return scores
+
+
+def _filtered(x: Floats, noise: Noise) -> Floats:
+    """Return what is new in each tick."""
+    new = x.copy()
+    new[1:] -= noise.memory * x[:-1]
+    new[0] *= 1.0 - noise.memory
+    return new
 
 
 def _first_ring(course: Floats, scores: Floats, limit: float, start: int) -> Ring | None:

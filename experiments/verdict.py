@@ -18,7 +18,7 @@ from rehearse.experiments.intervals import Interval, Unit
 from rehearse.experiments.metrics import HEADLINES, METRICS, Measures, Metric, Part, Readable, find
 from rehearse.experiments.metrics.base import Cases, Gap, turns_of
 from rehearse.experiments.metrics.society import first_quarter, ticks_of
-from rehearse.experiments.monitor import Alarm, watch
+from rehearse.experiments.monitor import Alarm, alarms
 from rehearse.experiments.sentences import Word
 from rehearse.scenario.base import Strict
 from rehearse.scenario.model import Criterion, Scenario
@@ -133,7 +133,7 @@ def judge(record: Readable, scenario: Scenario) -> Verdict:
         criteria=judged,
         measures=tuple(_estimate(measures, m) for m in METRICS.values() if measures.applies(m)),
         groups=tuple(_group_rows(measures)),
-        alarms=() if measures.empty or not measures.scope.has_turns else watch(measures.record).alarms,
+        alarms=() if measures.empty or not measures.scope.has_turns else alarms(measures.record),
         refusals=tuple(sentences.refusals(record.manifest.get("sandbox", {}))),
     )
 

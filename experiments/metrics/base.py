@@ -121,6 +121,13 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """One number of the whole run, read off its turns."""
+
+    measure: Callable[[Readable], float]
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """The largest difference of another metric between any two groups."""
 
@@ -137,7 +144,7 @@ class Repeats:
     whose: str | None = None
 
 
-Measure = Ratio | Lives | Quantile | Society | Resource | Gap | Repeats
+Measure = Ratio | Lives | Quantile | Society | Resource | Whole | Gap | Repeats
 
 
 @dataclass(frozen=True, slots=True)

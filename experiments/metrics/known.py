@@ -2,8 +2,8 @@
 
 A name is one of METRICS, or `gap:` and one of those that can be taken of a group, or a measure of
 opinions and the column that is taken for one (`echo:trust`), or `mean:` and a recorded column, or one of
-repeated sessions (`pass^3`, `pass@3`), or that of a plug-in (a factory without arguments in the entry-point
-group `rehearse.checks` returns a Metric).
+repeated sessions (`pass^3`, `pass@3`), or the number of alarms (`alarms`, `alarms:acceptance`), or that of a
+plug-in (a factory without arguments in the entry-point group `rehearse.checks` returns a Metric).
 """
 
 from __future__ import annotations
@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rehearse.errors import ScenarioError, did_you_mean
-from rehearse.experiments.metrics import emergence, fairness, lives, models, repeats, society, triage
+from rehearse.experiments.metrics import (
+    alarms,
+    calibration,
+    emergence,
+    fairness,
+    lives,
+    models,
+    repeats,
+    society,
+    triage,
+)
 from rehearse.experiments.metrics.base import (
     JUDGED,
     Cases,
@@ -227,6 +237,7 @@ _ALL = (
         cases=Cases("isfinite(reward)", "reward", "brought a reward of {reward:.3g} with {action}"),
     ),
     *fairness.METRICS,
+    *calibration.METRICS,
     *lives.METRICS,
     Metric(
         name="drift:actions",
@@ -270,7 +281,9 @@ def find(name: str) -> Metric:
         return METRICS[name]
     if name.startswith(GAP):
         return _gap(find(name.removeprefix(GAP)))
-    followed = emergence.of_column(name) or fairness.of_column(name) or repeats.of_name(name)
+    followed = (
+        emergence.of_column(name) or fairness.of_column(name) or repeats.of_name(name) or alarms.of_name(name)
+    )
     if followed is not None:
         return followed
     plugged = entries("checks")
@@ -278,7 +291,7 @@ def find(name: str) -> Metric:
         metric: Metric = plugged[name].load()()
         return metric
     problem = f"there is no metric named {name!r}."
-    known = [*METRICS, *plugged, *(f"{GAP}{n}" for n, m in METRICS.items() if of_groups(m))]
+    known = [*METRICS, alarms.NAME, *plugged, *(f"{GAP}{n}" for n, m in METRICS.items() if of_groups(m))]
     raise ScenarioError(problem, did_you_mean(name, known))
 
 

@@ -37,6 +37,7 @@ from rehearse.experiments.metrics.base import (
     Repeats,
     Resource,
     Society,
+    Whole,
     quoted,
     turns_of,
 )
@@ -170,8 +171,8 @@ class Measures:
         if isinstance(measure, Gap):
             samples = [self.sample(measure.of, Part("group", name)) for name in self.names("group")]
             return widest_gap(samples, confidence)
-        if isinstance(measure, Resource):
-            value = float(self._resource(measure) or 0.0)
+        if isinstance(measure, Resource | Whole):
+            value = self._single(measure)
             return Interval(value, value, value, confidence, 1, "run")
         if isinstance(measure, Repeats):
             return bootstrapped(self.sample(metric, part), confidence)
@@ -189,7 +190,7 @@ class Measures:
             return self._quantile(measure, part)
         if isinstance(measure, Repeats):
             return repeated(self.record, measure, part, self.replicas)
-        if isinstance(measure, Gap | Resource):
+        if isinstance(measure, Gap | Resource | Whole):
             message = f"{metric.name} is one number a run"
             raise TypeError(message)
         found = measure.measure(self.record, part)
@@ -340,6 +341,9 @@ class Measures:
         asked = ", ".join(f"quantile_cont({column}, {p!r}) AS v{i}" for i, p in enumerate(levels))
         found = self.record.query(f"SELECT {asked} FROM {known}")
         return [float(found.numbers(f"v{i}")[0]) for i in range(len(levels))]
+
+    def _single(self, measure: Resource | Whole) -> float:
+        return measure.measure(self.record) if isinstance(measure, Whole) else self._resource(measure) or 0.0
 
     def _resource(self, measure: Resource) -> float | None:
         value = (self.record.manifest.get("resources") or {}).get(measure.key)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick, Timed, in_order
 from rehearse.scenario.bounds import Bounds
 from rehearse.scenario.feedback import Late
+from rehearse.scenario.monitors import Monitor
 from rehearse.scenario.noise import Observation
 from rehearse.scenario.people import People
 from rehearse.scenario.sandbox import Sandbox
@@ -220,6 +221,9 @@ class Scenario(Strict):
     """What a model that is not Rehearse's own may reach."""
     bounds: Bounds = Bounds()
     """How much a run may take before it is stopped, to be gone on with later."""
+    monitors: tuple[Monitor, ...] = ()
+    """What is watched over the ticks for shifts, in place of what usually is: the mix of answers, acceptance,
+    satisfaction, goal completion and failed calls. It changes nobody's life."""
     criteria: tuple[Criterion, ...] = ()
     assumptions: tuple[str, ...] = Field(min_length=1)
     """What is taken for granted; a verdict is worth no more than these."""

@@ -39,6 +39,8 @@ _SAYS = {
     "tuple_type": "must be a list",
     "dict_type": "must be a map of keys and values",
     "model_type": "must be a map of keys and values",
+    "union_tag_invalid": "must have a {discriminator} among {expected_tags}",
+    "union_tag_not_found": "needs a {discriminator}",
     "value_error": "does not make sense: {error}",
 }
 _SHOWN = 60
