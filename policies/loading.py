@@ -77,7 +77,7 @@ def load(
 def _apart(text: str, stage: Stage, settings: Mapping[str, Any], *, trust: bool) -> Policy | None:
     """Return the model of a reference that names no Python object; None for any other reference."""
     if text.startswith(http.SCHEMES):
-        return http.HttpPolicy(text, stage, settings)
+        return http.from_address(text, stage, settings)
     if text.startswith(mlflow.SCHEME):
         return mlflow.from_registry(text, stage, settings, trust=trust)
     if text.endswith(onnx.SUFFIX):

@@ -14,9 +14,11 @@ import numpy as np
 
 from rehearse.columns import Array, Columns, Rows
 from rehearse.contract import NOTHING, Decisions, Fault, Policy, Requests
+from rehearse.dialogue.written import without_house
 from rehearse.errors import UserError
 from rehearse.policies.stack import Stack
 from rehearse.record.reading import RunRecord
+from rehearse.record.words import WORDS, replies
 
 NEEDED = ("action", "latency", "fault")
 """Columns of turns without which an answer is not known."""
@@ -54,7 +56,7 @@ class _Tape:
 
     def __init__(self, record: RunRecord, stack: Stack) -> None:
         self._record = record
-        self._words = {
+        self._vocabularies = {
             **stack.words,
             "rationale": stack.rationales,
             "guard": stack.guards,
@@ -63,6 +65,7 @@ class _Tape:
         self._detail: Mapping[str, Any] = getattr(stack.asked.policy, "columns", {})
         self._tick = -1
         self._turns = Columns(length=0)
+        self._words = Columns(length=0)
         self._keys: Rows = np.zeros(0, dtype=np.int64)
 
     def decide(self, requests: Requests) -> Decisions:
@@ -73,13 +76,24 @@ class _Tape:
         if not len(self._keys):
             return Decisions.of(np.full(len(asked), NOTHING), fault=Fault.UNREACHED)
         at = np.minimum(np.searchsorted(self._keys, asked), len(self._keys) - 1)
-        return self._answers(self._turns.take(at), self._keys[at] == asked)
+        answers = self._answers(self._turns.take(at), self._keys[at] == asked)
+        if requests.talk is None or not self._words.length:
+            return answers
+        reply = replies(self._words.take(at), requests.talk.domain)
+        return replace(answers, reply=without_house(reply, requests.talk, answers.action))
 
     def _turn_to(self, tick: int) -> None:
-        found = self._record.query(f"SELECT * FROM turns WHERE tick = {tick:d}")
+        self._tick = tick
+        self._turns, self._keys = self._table("turns", tick)
+        if (self._record.folder / WORDS).is_dir():
+            self._words, _ = self._table(WORDS, tick)
+
+    def _table(self, name: str, tick: int) -> tuple[Columns, Rows]:
+        """Return the rows of a tick and their keys, ascending."""
+        found = self._record.query(f"SELECT * FROM {name} WHERE tick = {tick:d}")
         keys = _keys(found["replica"], found["user"], found["turn"])
         order = np.argsort(keys, kind="stable")
-        self._tick, self._turns, self._keys = tick, found.take(order), keys[order]
+        return found.take(order), keys[order]
 
     def _answers(self, turns: Columns, known: Array) -> Decisions:
         places = [turns["action"]]
@@ -97,13 +111,13 @@ class _Tape:
         found: dict[str, Array] = {}
         for name, kind in self._detail.items():
             if name in turns:
-                values = self._codes(name, turns[name]) if name in self._words else turns[name]
+                values = self._codes(name, turns[name]) if name in self._vocabularies else turns[name]
                 found[name] = values.astype(kind)
         return found
 
     def _codes(self, name: str, words: Array) -> Array:
         """Return the codes that words stand for; the empty word is none."""
-        number = {"": NOTHING} | {word: code for code, word in enumerate(self._words[name])}
+        number = {"": NOTHING} | {word: code for code, word in enumerate(self._vocabularies[name])}
         return np.array([number[word] for word in words.tolist()], dtype=np.int8)
 
 

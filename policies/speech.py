@@ -25,6 +25,7 @@ from rehearse.dialogue.menu import item_of
 from rehearse.dialogue.talk import Message, Reply, Talk
 from rehearse.errors import RehearseError
 from rehearse.policies.complaints import AnswerError
+from rehearse.redact import redacted
 
 ACTS, TEXT = "acts", "text"
 REST = ("score", "propensity", "spent")
@@ -65,7 +66,7 @@ class Transcript:
         self._reply.said[i, : len(numbers)] = numbers
         item = int(item_of(domain, self._reply.said[i : i + 1])[0])
         if TEXT in given:
-            self._reply.text[i] = domain.keep(str(given[TEXT]))
+            self._reply.text[i] = domain.keep(redacted(str(given[TEXT])))
             if item < 0:  # words that mean nothing here still are an answer
                 self._reply.said[i, 0] = domain.number(DialogueAct("reqmore"))
                 item = int(item_of(domain, self._reply.said[i : i + 1])[0])

@@ -2,6 +2,7 @@
 
     http://host:8080/v2/models/NAME     the Open Inference Protocol, version 2
     http://host:5000/invocations        MLflow's scoring server
+    http://host/v1/chat/completions     a chat assistant with tools (`policies.http.chat`)
     http://host/anything/else           plain JSON: instances in, predictions out
 
 Calls go to the host of the reference and to no other. Where the infrastructure fails, the people of that
@@ -12,36 +13,33 @@ the server answered is in the record, so a run is replayed without it (`policies
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from rehearse.columns import Rows, everywhere
-from rehearse.contract import NOTHING, Decisions, Fault, Requests, Stage
+from rehearse.contract import NOTHING, Decisions, Policy, Requests, Stage
 from rehearse.errors import PolicyLoadError
 from rehearse.policies.complaints import AnswerError, Complaints
-from rehearse.policies.http.protocols import FORMS, Form, OpenInference, decoded, encoded, protocol_of
-from rehearse.policies.http.settings import HttpSettings
-from rehearse.policies.http.wire import Wire
+from rehearse.policies.http.chat import ChatPolicy
+from rehearse.policies.http.protocols import FORMS, Form, OpenInference, protocol_of
+from rehearse.policies.http.settings import CHAT, HttpSettings
+from rehearse.policies.http.wire import Reply, Wire, check_address, encoded
 from rehearse.policies.settings import checked
 from rehearse.policies.signature import Signature
 
 SCHEMES = ("http://", "https://")
+CHAT_PATH = "/chat/completions"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of a call: decoded values, or what went wrong."""
-
-    value: object
-    error: AnswerError | None
-    attempts: int
+def from_address(url: str, stage: Stage, settings: Mapping[str, Any]) -> Policy:
+    """Return the model at an address, by the protocol that settings or the address say."""
+    chats = settings.get("protocol", CHAT if url.endswith(CHAT_PATH) else None) == CHAT
+    return ChatPolicy(url, stage, settings) if chats else HttpPolicy(url, stage, settings)
 
 
 class HttpPolicy:
@@ -57,7 +55,7 @@ class HttpPolicy:
     def __init__(self, url: str, stage: Stage, settings: Mapping[str, Any]) -> None:
         """Take an address and settings; nobody is called yet. Raises PolicyLoadError."""
         given = checked(HttpSettings, settings, url)
-        _check_address(url)
+        check_address(url)
         protocol = given.protocol or protocol_of(url)
         self.name = _name_of(url)
         self.version = given.version or "unknown"
@@ -124,14 +122,7 @@ class HttpPolicy:
         return np.concatenate([rows, np.full(missing, rows[0])]) if missing else rows
 
     def _call(self, requests: Requests, rows: Rows) -> Reply:
-        body, attempts = self._body(requests, rows), 0
-        while True:
-            attempts += 1
-            try:
-                return Reply(decoded(self._wire.post(self._form.asks, body)), None, attempts)
-            except AnswerError as error:
-                if error.fault != Fault.UNREACHED or attempts > self._given.retries:
-                    return Reply(None, error, attempts)
+        return self._wire.ask(self._form.asks, self._body(requests, rows), self._given.retries)
 
     def _read(self, reply: Reply, requests: Requests, rows: Rows) -> Decisions:
         n = len(rows)
@@ -152,18 +143,6 @@ class HttpPolicy:
         asked = requests.take(self._full(rows))
         return self._form.read(reply.value, self._signature, asked, self.complaints).take(
             np.arange(len(rows))
-        )
-
-
-def _check_address(url: str) -> None:
-    parts = urlsplit(url)
-    if not parts.hostname or not re.search(r"^[^:]+(:\d+)?$|\](:\d+)?$", parts.netloc.rpartition("@")[2]):
-        problem = f"{url!r} names no host, or no port that can be."
-        raise PolicyLoadError(problem, "Write http://host:port/v2/models/NAME, or …/invocations.")
-    if parts.username or parts.password:
-        problem = f"the address of the model at {parts.hostname} holds a name or a password."
-        raise PolicyLoadError(
-            problem, "Name an environment variable: settings: {secrets: {Authorization: MY_TOKEN}}."
         )
 
 

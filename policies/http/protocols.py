@@ -8,7 +8,6 @@ json    POST {"instances": [{…}, …]} -> {"predictions": […]}: a person eac
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -149,20 +148,6 @@ def protocol_of(url: str) -> ProtocolName:
     if "/v2/models/" in url:
         return "v2"
     return "mlflow" if url.endswith("/invocations") else "json"
-
-
-def encoded(body: object) -> bytes:
-    """Return a question as bytes."""
-    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-
-
-def decoded(reply: bytes) -> object:
-    """Return a reply as plain values; raises AnswerError where it is no JSON."""
-    try:
-        found: object = json.loads(reply)
-    except ValueError:
-        raise AnswerError(Fault.WRONG_SHAPE, f"answered {reply[:80]!r}, which is no JSON") from None
-    return found
 
 
 def plain(values: Floats) -> list[Any]:

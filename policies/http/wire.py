@@ -7,14 +7,18 @@ Nothing is followed elsewhere, and no proxy is taken from the environment: calls
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from urllib.parse import urlsplit
 
 from rehearse.contract import Fault
 from rehearse.errors import PolicyLoadError
@@ -26,6 +30,15 @@ OF_INFRASTRUCTURE = frozenset({401, 403, 404, 407, 408, 421, 425, 429, 502, 503,
 """Statuses that say that the model was not asked."""
 QUOTED = 200
 HIDDEN = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a call: decoded values, or what went wrong."""
+
+    value: object
+    error: AnswerError | None
+    attempts: int
 
 
 class Wire:
@@ -66,6 +79,17 @@ class Wire:
                     trust_env=False,
                 )
             return self._made
+
+    def ask(self, url: str, body: bytes, retries: int) -> Reply:
+        """Send a question, and again where the infrastructure failed, so often at most."""
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return Reply(decoded(self.post(url, body)), None, attempts)
+            except AnswerError as error:
+                if error.fault != Fault.UNREACHED or attempts > retries:
+                    return Reply(None, error, attempts)
 
     def post(self, url: str, body: bytes) -> bytes:
         """Send a body and return the reply; AnswerError UNREACHED or RAISED where there is none to use."""
@@ -134,3 +158,30 @@ def marks() -> dict[str, str]:
         "baggage": "user_agent.synthetic.type=test",
         "Accept": "application/json",
     }
+
+
+def check_address(url: str) -> None:
+    """Raise PolicyLoadError where an address cannot be called, or holds a password."""
+    parts = urlsplit(url)
+    if not parts.hostname or not re.search(r"^[^:]+(:\d+)?$|\](:\d+)?$", parts.netloc.rpartition("@")[2]):
+        problem = f"{url!r} names no host, or no port that can be."
+        raise PolicyLoadError(problem, "Write http://host:port/v2/models/NAME, or …/invocations.")
+    if parts.username or parts.password:
+        problem = f"the address of the model at {parts.hostname} holds a name or a password."
+        raise PolicyLoadError(
+            problem, "Name an environment variable: settings: {secrets: {Authorization: MY_TOKEN}}."
+        )
+
+
+def encoded(body: object) -> bytes:
+    """Return a question as bytes."""
+    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+
+
+def decoded(reply: bytes) -> object:
+    """Return a reply as plain values; raises AnswerError where it is no JSON."""
+    try:
+        found: object = json.loads(reply)
+    except ValueError:
+        raise AnswerError(Fault.WRONG_SHAPE, f"answered {reply[:80]!r}, which is no JSON") from None
+    return found

@@ -9,6 +9,8 @@ words. Parts lie in `words/` beside the parts of turns, and only where there are
                                           assistant did: `inform(area=north) request(phone)`
     said, reply                           the same in sentences: what the assistant was given to read, and
                                           what it answered
+    own                                   1 where the reply is in the assistant's own words, 0 where the house
+                                          put its acts into words
     calls                                 its tool calls with what they gave back, as JSON
 """
 
@@ -25,6 +27,8 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Array, Columns, stacked
 from rehearse.dialogue.domain import Domain
+from rehearse.dialogue.talk import NO_TEXT, Reply
+from rehearse.dialogue.written import acts_in, calls_in
 from rehearse.record.page import KEYS
 from rehearse.redact import redacted
 from rehearse.tables import write_pages
@@ -57,6 +61,19 @@ def told(turns: Columns, domain: Domain) -> dict[str, Array]:
     return plain | {name: np.array(words)[plain[name]] for name, words in vocabularies.items()}
 
 
+def replies(words: Columns, domain: Domain) -> Reply:
+    """Return what assistants said in rows of the table, as they said it."""
+    reply = Reply.silent(words.length)
+    columns = (words[name].tolist() for name in ("answered", "calls", "reply", "own"))
+    for row, (answered, calls, text, own) in enumerate(zip(*columns, strict=True)):
+        said, made = acts_in(domain, answered), calls_in(domain, calls)
+        reply.said[row, : len(said)] = said
+        reply.calls[row, : len(made)] = made
+        if own:
+            reply.text[row] = domain.keep(text)
+    return reply
+
+
 def _words_of(pages: Sequence[Columns]) -> Columns:
     parts = [
         Columns({n: a for n, a in page.items() if n in KEYS or in_words(n)}, length=page.length)
@@ -80,6 +97,7 @@ def _coded(table: Columns, domain: Domain) -> tuple[Columns, dict[str, tuple[str
         put(name, parts[prefix], lambda row: " ".join(map(str, domain.told(row))))
     put("said", parts["heard"], lambda row: domain.text(row, "user"))
     own = np.asarray(table["answer_text"], dtype=np.int64)
+    columns["own"] = (own != NO_TEXT).astype(np.int8)
     halves = own[:, None].view(np.int32)
 
     def reply(row: NDArray[np.int32]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,8 @@ from rehearse.dialogue.acts import DONTCARE, SPOKEN, Act, DialogueAct, act_of, c
 from rehearse.dialogue.noise import DRAWS, Channel
 from rehearse.dialogue.phrases import Model
 from rehearse.dialogue.tools import Tools
-from rehearse.environments.assist.domains import load
+from rehearse.dialogue.written import acts_in, calls_in
+from rehearse.environments.assist.domains import DomainFile, load, made
 from rehearse.errors import ContractError, ScenarioError
 
 LODGING = load("lodging")
@@ -45,6 +48,25 @@ def test_what_people_say_is_read_back_as_the_same_acts(numbers):
 def test_what_assistants_say_is_read_back_as_the_same_acts(numbers):
     """The templates of assistants lose nothing."""
     assert LODGING.read(LODGING.text(numbers, "assistant"), "assistant") == numbers
+
+
+@given(acts_of(BY_MODELS), acts_of(BY_MODELS))
+def test_a_record_in_words_is_read_back_as_the_same_numbers(numbers, given_to_find):
+    """Acts and tool calls as the table of words holds them lose nothing."""
+    assert acts_in(LODGING, " ".join(map(str, LODGING.told(numbers)))) == numbers
+    told = {int(slot_of(c)): c for c in np.array(given_to_find) if act_of(c) == Act.INFORM}
+    calls = [int(code(Act.FIND)), *map(int, told.values()), int(code(Act.FOUND, value=3))]
+    calls += [int(code(Act.BOOK, LODGING.name, 2)), int(code(Act.BOOKED)), int(code(Act.CANCEL))]
+    assert calls_in(LODGING, json.dumps(LODGING.call(calls))) == calls
+
+
+def test_a_name_that_looks_like_acts_is_read_back_whole():
+    """A value may hold brackets, and what reads like the next act."""
+    names = ("Inn (old) bye()", "Inn (old)")
+    told = DomainFile(title="inn", constraints=("area",), database=())
+    odd = made(told, [{"name": name, "area": "hills"} for name in names], "inns")
+    said = [odd.number(DialogueAct("inform", "name", name)) for name in names] + [int(code(Act.BYE))]
+    assert acts_in(odd, " ".join(map(str, odd.told(said)))) == said
 
 
 @given(st.sampled_from(list(Act)), st.integers(0, 200), st.integers(0, DONTCARE))

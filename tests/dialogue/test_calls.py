@@ -71,12 +71,12 @@ def test_a_replay_proves_the_record_and_finds_an_edited_word(finished):
     assert replay(finished.folder).same
     part = next((finished.folder / "words").glob("*.parquet"))
     whole = part.read_bytes()
-    edited = told(finished, "SELECT * FROM words")
+    from rehearse.tables import query, write_table
+
+    edited = query("SELECT * FROM words", words=str(part))
     said = np.array(edited["said"], dtype=np.str_)
     said[0] = "I said something else."
     edited["said"] = said
-    from rehearse.tables import write_table
-
     write_table(part, edited)
     try:
         found = replay(finished.folder)
