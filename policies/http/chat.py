@@ -30,7 +30,7 @@ from rehearse.policies.complaints import AnswerError, Complaints
 from rehearse.policies.function import people
 from rehearse.policies.http import functions
 from rehearse.policies.http.conversation import Conversation, Message, tokens_of
-from rehearse.policies.http.settings import CHAT, ChatSettings, Function
+from rehearse.policies.http.settings import CHAT, ChatSettings, Function, Price
 from rehearse.policies.http.wire import Wire, check_address, encoded
 from rehearse.policies.limits import renew
 from rehearse.policies.settings import checked
@@ -87,8 +87,10 @@ class ChatPolicy:
     @property
     def columns(self) -> dict[str, Any]:
         """Return the columns of its own: tokens as the server counts them, what they cost, attempts."""
-        priced = {"spent": np.float64} if self._given.price is not None else {}
-        return COUNTED | priced | ({"attempts": np.int8} if self._given.retries else {})
+        given = self._given
+        priced = given.price is not None or given.price_per_call or given.price_per_row
+        optional = {"spent": (np.float64, priced), "attempts": (np.int8, given.retries)}
+        return COUNTED | {name: kind for name, (kind, told) in optional.items() if told}
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -173,16 +175,17 @@ class ChatPolicy:
         return self._scripts[key]
 
     def _counted(self, asked: list[Asked]) -> dict[str, Array]:
-        prompt = np.array([turn.prompt for turn in asked], dtype=np.int32)
-        completion = np.array([turn.completion for turn in asked], dtype=np.int32)
-        price = self._given.price
-        counted: dict[str, Array] = {"prompt_tokens": prompt, "completion_tokens": completion}
-        if price is not None:
-            spent = prompt * price.prompt + completion * price.completion
-            counted["spent"] = spent.astype(np.float64) / THOUSAND
-        if self._given.retries:
-            counted["attempts"] = np.array([turn.attempts for turn in asked], dtype=np.int8)
-        return counted
+        prompt, completion, attempts = np.array([(a.prompt, a.completion, a.attempts) for a in asked]).T
+        given, price = self._given, self._given.price or Price()
+        tokens = prompt * price.prompt + completion * price.completion
+        spent = tokens / THOUSAND + attempts * given.price_per_call + given.price_per_row
+        told = {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "attempts": attempts,
+            "spent": spent,
+        }
+        return {name: told[name].astype(kind) for name, kind in self.columns.items()}
 
 
 def _message(role: str, content: str) -> Message:

@@ -59,7 +59,7 @@ class Function(Strict):
 
 
 class Price(Strict):
-    """What tokens cost, in whatever currency, for 1,000 of them."""
+    """What 1,000 tokens cost, in the currency of the other prices."""
 
     prompt: NotNegative = 0.0
     completion: NotNegative = 0.0
@@ -89,4 +89,4 @@ class ChatSettings(CallSettings):
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     """Conversations under way at a time, each on a connection of its own that is kept."""
     price: Price | None = None
-    """Given: the column `spent` says what the tokens of each answer cost."""
+    """What tokens cost; the column `spent` then tells of it."""
