@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rehearse.experiments.deciding import Decision
     from rehearse.experiments.importing import Log
     from rehearse.experiments.play import Played
+    from rehearse.experiments.sweep.conducting import Progress
+    from rehearse.experiments.sweep.plan import Plan
+    from rehearse.experiments.sweep.results import Sweep
 
 
 def load(
@@ -171,6 +174,36 @@ def fork(
         parent_policy=parent_policy,
         trust=trust,
         over_memory=over_memory,
+    )
+
+
+def sweep(
+    plan: str | Path | Mapping[str, Any] | Plan,
+    *,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    on: str = "local",
+    resume: bool = False,
+    shard: tuple[int, int] = (1, 1),
+    trust: bool = False,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Make the runs of a plan (a YAML file or a dict of what one holds), and return their table.
+
+        axes = {"policy": ["greedy-v1", "random-v1"]}
+        found = rehearse.sweep({"scenario": "travel", "axes": axes, "seeds": 20})
+        found.best("goal_completion")
+        found.query("SELECT policy, avg(estimate) FROM results WHERE metric = 'regret' GROUP BY policy")
+
+    `out` is the folder (`sweeps/NAME`); with `resume` one that holds a sweep is gone on with, and no run
+    in it is made again. `jobs` is how many processes work: None one a core, 0 none. `shard` (i, n) makes
+    every n-th run only; folders of shards merge by copying. A run that fails is recorded with its error.
+    """
+    from rehearse.experiments.sweep.conducting import sweep as conduct
+
+    target = None if out is None else Path(out)
+    return conduct(
+        plan, out=target, jobs=jobs, on=on, resume=resume, shard=shard, trust=trust, progress=progress
     )
 
 

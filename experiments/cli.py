@@ -21,7 +21,7 @@ import typer
 
 from rehearse import threads
 from rehearse.errors import RehearseError, UserError
-from rehearse.experiments.commands import browse, create, explore, logs, pair, runs, study
+from rehearse.experiments.commands import browse, create, explore, logs, pair, runs, study, sweep
 from rehearse.redact import redacted
 
 OK, FAIL, MISTAKE, UNSURE, NOT_COMPLETED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -44,11 +44,12 @@ COMMANDS = (
     ("replay", runs.replay, "Prove a record by running it again."),
     ("report", study.report, "Write a run's report again."),
     ("compare", pair.compare, "Compare two policies or two runs."),
+    ("sweep", sweep.sweep, "Make the runs of a plan, and one table of them."),
     ("journey", study.journey, "Tell one person's life; ask what if."),
     ("journeys", study.journeys, "Find the lives worth reading."),
     ("explore", explore.explore, "Turn a scenario's dials in the browser."),
     ("import", logs.read, "Measure sessions that were held elsewhere."),
-    ("query", study.query, "Ask a run's record in SQL."),
+    ("query", study.query, "Ask a run's record, or the table of a sweep, in SQL."),
 )
 
 app = typer.Typer(
@@ -84,8 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     threads.hold()
     try:
         code = app(args=argv, prog_name="rehearse", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        _say(str(stop) or _how_to_go_on())
+        return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - the one place where everything ends in a message
         return _told(error)
     if code == INTERRUPTED:

@@ -139,8 +139,8 @@ class Production:
         self.manifest["sandbox"] = self.assembly.policy.walls_told()
         self.folder.checkpoint(simulation.tick, simulation.state() | spent, self.manifest, stays=stays)
 
-    def finish(self) -> Finished:
-        """Write the rest of the record, judge it, and write the report."""
+    def finish(self, *, report: bool = True) -> Finished:
+        """Write the rest of the record, judge it, and write the report, unless nobody wants one."""
         from rehearse.experiments.report import write
         from rehearse.experiments.verdict import judge
 
@@ -158,7 +158,8 @@ class Production:
         self.folder.write_manifest(self.manifest)
         verdict = judge(RunRecord(self.folder.path), self.scenario)
         write_text(self.folder.path / VERDICT, verdict.model_dump_json(indent=2) + "\n")
-        write(self.folder.path)
+        if report:
+            write(self.folder.path)
         stopped = "stopped" in self.manifest
         self.manifest["status"] = STOPPED if stopped else "finished"
         self.folder.write_manifest(self.manifest)
@@ -236,6 +237,7 @@ def run(
     over_memory: bool = False,
     say: Callable[[str], None] | None = None,
     record: str = "all",
+    report: bool = True,
 ) -> Finished:
     """Rehearse a scenario and keep the run in a folder.
 
@@ -244,7 +246,8 @@ def run(
     quick forks. `spread` deals the run to shards, which changes no result. `record` says what is kept of
     the turns: all, sessions (a row each), none, or those of a share of the people (`sample:0.01`). How
     much memory the run will take is told to `say` first, and one that would not fit is refused unless
-    `over_memory` is set. Nothing is written before scenario, people, world and policy are known to work.
+    `over_memory` is set. Without `report` that is left to be written later. Nothing is written before
+    scenario, people, world and policy are known to work.
     Raises UserError for what the caller can mend, NotCompletedError where the run broke off.
     """
     scenario = composition.with_policy(scenario, policy)
@@ -259,7 +262,7 @@ def run(
     noted = {"memory_mb": memory.in_mb}
     leg = Leg(0, scenario, props)
     with assembled([leg], spread) as assembly:
-        return complete(_begin(leg, assembly, path, meter, noted | kept), progress)
+        return complete(_begin(leg, assembly, path, meter, noted | kept), progress, report=report)
 
 
 def resume(
@@ -352,13 +355,13 @@ def _kept(every: int | None) -> dict[str, int]:
     return {} if every is None else {"keep_checkpoints": every}
 
 
-def complete(production: Production, progress: Progress | None) -> Finished:
-    """Play a run to its end, or to a bound; judge it and write its report."""
+def complete(production: Production, progress: Progress | None, *, report: bool = True) -> Finished:
+    """Play a run to its end, or to a bound; judge it and write its report, unless nobody wants one."""
     with log_to(production.folder.path / LOG):
         try:
             with production.folder:
                 production.play(progress)
-                return production.finish()
+                return production.finish(report=report)
         except NotCompletedError as error:
             production.broke_off(error.problem)
             raise

@@ -32,9 +32,22 @@ if TYPE_CHECKING:
         replay,
         resume,
         run,
+        sweep,
     )
 
-__all__ = ["compare", "decide", "fork", "load", "model", "play", "read_log", "replay", "resume", "run"]
+__all__ = [
+    "compare",
+    "decide",
+    "fork",
+    "load",
+    "model",
+    "play",
+    "read_log",
+    "replay",
+    "resume",
+    "run",
+    "sweep",
+]
 __version__ = "0.1.0"
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -77,6 +78,40 @@ def read_table(path: Path) -> Columns:
     return table
 
 
+class Held:
+    """Tables that are kept in memory to be asked many times; close it, or use it as a context."""
+
+    def __init__(self) -> None:
+        """Begin with no table."""
+        self._connection = _connect()
+
+    def __enter__(self) -> Self:
+        """Keep the tables until the block ends."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the tables."""
+        self._connection.close()
+
+    def hold(self, name: str, table: Columns, words: Words | None = None) -> None:
+        """Keep a table under a name; codes in a column named in `words` are kept as their words."""
+        self._connection.register("source", _flat(table))
+        self._connection.execute(f'CREATE TEMP TABLE "{name}" AS {_selected(table, words or {})}')
+        self._connection.unregister("source")
+
+    def query(self, sql: str) -> Columns:
+        """Run one SELECT over the tables, as `query` does."""
+        import duckdb
+
+        try:
+            return _fetched(self._connection, sql)
+        except duckdb.Error as error:
+            problem = f"a table could not be read: {_first_line(error)}."
+            raise DataError(problem, _hint(error) or CHECK) from error
+
+
 def query(sql: str, **views: View) -> Columns:
     """Run one SELECT over named views and return its result as columns.
 
@@ -112,10 +147,14 @@ def _found(sql: str, views: Mapping[str, View]) -> Columns:
     try:
         for name, view in views.items():
             _register(connection, name, view)
-        answer = connection.execute(sql)
-        found = None if answer is None else answer.fetchnumpy()
+        return _fetched(connection, sql)
     finally:
         connection.close()
+
+
+def _fetched(connection: DuckDBPyConnection, sql: str) -> Columns:
+    answer = connection.execute(sql)
+    found = None if answer is None else answer.fetchnumpy()
     if found is None:
         problem = f"the SQL {sql!r} asks nothing."
         raise DataError(problem, "Write one SELECT.")
@@ -181,17 +220,22 @@ def write_text(path: Path, text: str) -> None:
     commit(aside, path)
 
 
-def _copy_statement(table: Columns, path: Path, metadata: Mapping[str, str], words: Words) -> str:
+def _selected(table: Columns, words: Words) -> str:
+    """Return the SELECT of a table that is registered as `source`, its codes as words."""
     chosen = [
         f'{_list(words[name])}[CAST("{name}" AS BIGINT) + 1] AS "{name}"' if name in words else f'"{name}"'
         for name in _flat(table)
     ]
+    return f"SELECT {', '.join(chosen)} FROM source"
+
+
+def _copy_statement(table: Columns, path: Path, metadata: Mapping[str, str], words: Words) -> str:
     options = "FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, COMPRESSION_LEVEL 1"
     options += ", DICTIONARY_SIZE_LIMIT 1024"
     if metadata:
         pairs = ", ".join(f"{key}: {_quoted(value)}" for key, value in metadata.items())
         options += f", KV_METADATA {{{pairs}}}"
-    return f"COPY (SELECT {', '.join(chosen)} FROM source) TO {_quoted(str(path))} ({options})"
+    return f"COPY ({_selected(table, words)}) TO {_quoted(str(path))} ({options})"
 
 
 def _flat(table: Columns) -> dict[str, Array]:

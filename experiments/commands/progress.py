@@ -11,9 +11,11 @@ from rehearse.compiled import announce
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from rehearse.experiments.sweep.conducting import Tally
 
-class Bar:
-    """A bar on stderr that is told of every tick; silent where nobody can see it."""
+
+class _Drawn:
+    """A bar on stderr; silent where nobody can see it."""
 
     def __init__(self, title: str, *, quiet: bool = False) -> None:
         """Take what stands before the bar."""
@@ -45,13 +47,30 @@ class Bar:
         else:
             sys.stderr.write(f"{line}\n")
 
+    def _move(self, total: int, completed: int, detail: str) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, total=total, completed=completed, detail=detail)
+
+
+class Bar(_Drawn):
+    """A bar that is told of every tick of a run."""
+
     def __call__(self, *, tick: int, ticks: int, users: int, user_turns: int, seconds: float) -> None:
         """Move the bar to a tick."""
-        if self._progress is None or self._task is None:
-            return
         pace = f"{user_turns / seconds:,.0f} turns/s" if seconds > 0 else ""
         detail = f"tick {tick:,}/{ticks:,} · {users:,} users · {user_turns:,} turns · {pace}"
-        self._progress.update(self._task, total=ticks, completed=tick, detail=detail)
+        self._move(ticks, tick, detail)
+
+
+class SweepBar(_Drawn):
+    """A bar that is told of every run of a sweep."""
+
+    def __call__(self, tally: Tally) -> None:
+        """Move the bar to how far the sweep is, with what the runs came to so far."""
+        judged = [f"{n:,} {word}" for word, n in sorted(tally.verdicts.items()) if word]
+        failed = [f"{tally.failed:,} failed"] if tally.failed else []
+        at = tally.earlier + tally.made + tally.failed
+        self._move(tally.runs, at, " · ".join([f"run {at:,}/{tally.runs:,}", *judged, *failed]))
 
 
 def _drawn() -> Progress:

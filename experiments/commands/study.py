@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,15 +19,22 @@ def report(folder: Folder) -> None:
 
 
 def query(
-    folder: Folder,
-    sql: Annotated[str, typer.Argument(help="One SELECT over the views turns, users, ticks (and ties).")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a sweep.")],
+    sql: Annotated[
+        str,
+        typer.Argument(help="One SELECT over turns, users, ticks (and ties); of a sweep: results, runs."),
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a run's record in SQL, such as "SELECT choice, count(*) FROM turns GROUP BY choice"."""
+    """Ask a run's record in SQL, such as "SELECT choice, count(*) FROM turns GROUP BY choice".
+
+    Of a sweep: "SELECT point, avg(estimate) FROM results WHERE metric = 'regret' GROUP BY point".
+    """
+    from rehearse.experiments.sweep.results import Sweep, is_sweep
     from rehearse.record.reading import RunRecord
 
-    found = RunRecord(folder).query(sql)
+    found = Sweep.at(folder).query(sql) if is_sweep(folder) else RunRecord(folder).query(sql)
     names = list(found)
     rows = [list(row) for row in zip(*(found[name].tolist() for name in names), strict=True)]
     if as_json:

@@ -8,25 +8,22 @@ end with it, however it ends: a thread of theirs waits for the other end of a pi
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import pickle
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rehearse.errors import UserError
+from rehearse.experiments.processes import begun, server
 from rehearse.experiments.shards.parcels import Parcel, pack
-from rehearse.experiments.shards.rooms import LostError, one_thread_each
+from rehearse.experiments.shards.rooms import LostError
 from rehearse.experiments.shards.sayings import FAILED, Task
 from rehearse.experiments.shards.work import serve
 
@@ -63,25 +60,15 @@ class LocalRoom:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix=f"rehearse-{os.getpid()}-", dir=_place()))
         self._workers: dict[int, Worker] = {}
-        # Named here, for importing mesa makes `spawn` the default of the process.
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOADED)
+        self._context = server(PRELOADED)
 
     def begin(self, task: Task) -> None:
         """Begin a worker, in place of one that is lost."""
         self._end(task.shard)
         ours, theirs = self._context.Pipe()
         listening, life = self._context.Pipe(duplex=False)
-        process = self._context.Process(
-            target=_work,
-            args=(theirs, listening, self._folder),
-            name=f"rehearse-shard-{task.shard}",
-            daemon=True,
-        )
-        with one_thread_each(), _no_main_module():
-            process.start()
-        theirs.close()
-        listening.close()
+        name = f"rehearse-shard-{task.shard}"
+        process = begun(self._context, name, _work, (theirs, listening, self._folder))
         self._workers[task.shard] = Worker(process, ours, life)
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # lost at once: `hear` says so
@@ -186,17 +173,6 @@ def _die_with(life: Connection, folder: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             time.sleep(0.01)
     os._exit(0)
-
-
-@contextlib.contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Begin a process that does not import the program once more, which would begin the run once more."""
-    program = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = program
 
 
 def _place() -> Path | None:

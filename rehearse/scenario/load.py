@@ -18,10 +18,10 @@ from rehearse.scenario.document import MAX_BYTES, Node, Place, node_of, parse, p
 from rehearse.scenario.edit import NOWHERE, edited, merged, put
 from rehearse.scenario.model import Scenario
 from rehearse.scenario.references import with_files
-from rehearse.scenario.resolved import digest, from_yaml, to_yaml
+from rehearse.scenario.resolved import digest, from_yaml, to_yaml, written
 from rehearse.scenario.wrong import check
 
-__all__ = ["Listed", "amended", "catalogue", "digest", "from_yaml", "load", "to_yaml"]
+__all__ = ["Listed", "amended", "catalogue", "digest", "from_yaml", "load", "to_yaml", "written"]
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 OPTIONS = {"people.count": "--users", "time.ticks": "--ticks", "seed": "--seed", "replicas": "--replicas"}

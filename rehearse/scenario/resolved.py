@@ -37,7 +37,12 @@ def from_yaml(text: str | bytes, source: str = "scenario.yaml") -> Scenario:
 
 def to_yaml(scenario: Scenario) -> str:
     """Return the resolved scenario as YAML, in the order of the schema; `from_yaml` gives it back equal."""
-    return "\n".join(_lines(data_of(scenario))) + "\n"
+    return written(data_of(scenario))
+
+
+def written(data: dict[str, Any]) -> str:
+    """Return plain data as YAML."""
+    return "\n".join(_lines(data)) + "\n"
 
 
 def digest(scenario: Scenario) -> str:
