@@ -212,12 +212,15 @@ def replay(folder: str | Path, *, policy: object | None = None) -> Replay:
     return replay_run(Path(folder), policy=policy)
 
 
-def compare(a: str | Path, b: str | Path) -> Comparison:
-    """Compare two recorded runs of the same people with the same luck."""
+def compare(a: str | Path, b: str | Path, *, across: bool = False) -> Comparison:
+    """Compare two recorded runs of the same people with the same luck, B − A.
+
+    With `across` their scenarios may differ; other people are then compared as two samples.
+    """
     from rehearse.experiments.compare import compare as compare_records
     from rehearse.record.reading import RunRecord
 
-    return compare_records(RunRecord(a), RunRecord(b))
+    return compare_records(RunRecord(a), RunRecord(b), across=across)
 
 
 def decide(

@@ -8,59 +8,50 @@ between the runs differs because of the models. Differences are therefore taken 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rehearse.columns import Columns
 from rehearse.errors import UserError
-from rehearse.experiments.intervals import Interval, Sample, Unit, paired
+from rehearse.experiments.fates import Person, changed_most
+from rehearse.experiments.intervals import Unit, paired
 from rehearse.experiments.metrics import HEADLINES, METRICS, Measures, Metric, Part, Readable
-from rehearse.experiments.metrics.base import JUDGED, Gap, Ratio, Resource, Scale, Whole
+from rehearse.experiments.metrics.base import Gap, Kind, Resource, Scale, Whole
+from rehearse.experiments.pairing import correlation, holm, p_value, unpaired, variance_ratio
 from rehearse.experiments.sentences import UNITS, amount, plain
 from rehearse.experiments.verdict import CONFIDENCE, rounded
 from rehearse.record.scope import Scope
 from rehearse.scenario.base import Strict
 
 Direction = Literal["better", "worse", "no clear difference"]
-NAMED = 10
-"""People named as having gained or lost most."""
-
-SAVED = "\nSaved: how many times as many it would have taken to see as much, were they not the same people."
+SAVED = "Saved: how many times as many it would have taken to see as much, were they not the same people."
 
 
 class Difference(Strict):
     """What a metric was under both models, and B − A with its interval."""
 
     metric: str
-    group: str | None
+    kind: Kind | None = None
+    """Whether `group` names a group or a segment; None: everybody."""
+    group: str | None = None
     a: float | None
     b: float | None
     difference: float | None
-    low: float | None
-    high: float | None
+    low: float | None = None
+    """The bounds of this difference by itself, None where it was measured once."""
+    high: float | None = None
     n: int
     unit: Unit
-    change: Direction
-    """What B is compared with A."""
-    correlation: float | None
+    p: float | None = None
+    """The chance of a difference so large where there is none."""
+    p_corrected: float | None = None
+    """The same, corrected for all that were looked at: everybody's metrics, or those of all groups."""
+    change: Direction = "no clear difference"
+    """What B is compared with A, by the corrected chance."""
+    correlation: float | None = None
     """Between the units' values under A and B."""
-    variance_ratio: float | None
+    variance_ratio: float | None = None
     """How many times more units it would have taken without pairing."""
-
-
-class Person(Strict):
-    """Somebody who fared differently."""
-
-    replica: int
-    user: int
-    group: str
-    satisfaction: float
-    """Mean satisfaction at the end of sessions, B − A."""
-    regret: float | None
-    """Mean regret, B − A."""
 
 
 class Comparison(Strict):
@@ -68,37 +59,56 @@ class Comparison(Strict):
 
     a: str
     b: str
+    paired: bool = True
+    """Whether the people were the same, with the same luck."""
     unit: Unit
     n: int
     confidence: float
     differences: tuple[Difference, ...]
     """Of everybody."""
     groups: tuple[Difference, ...]
+    segments: tuple[Difference, ...] = ()
     gained: tuple[Person, ...]
     """Those whose satisfaction rose most under B."""
     lost: tuple[Person, ...]
 
     def table(self) -> str:
         """Return the comparison as aligned lines to print."""
-        head = f"A  {self.a}\nB  {self.b}\nsame people, same luck; paired over {self.n:,} {self.unit}\n"
-        lines: list[tuple[str, ...]] = [
-            ("", "A", "B", "B − A", f"{100 * self.confidence:g} % interval", "saved", "")
-        ]
+        met = "same people, same luck; paired over" if self.paired else "other people: two samples of"
+        head = f"A  {self.a}\nB  {self.b}\n{met} {self.n:,} {self.unit}\n"
+        interval = f"{100 * self.confidence:g} % interval"
+        lines: list[tuple[str, ...]] = [("", "A", "B", "B − A", interval, "saved", "p", "")]
         group: str | None = None
-        for row in (*self.differences, *self.groups):
+        for row in (*self.differences, *self.groups, *self.segments):
             if row.group != group:
-                lines.append((f"{row.group}:", "", "", "", "", "", ""))
+                lines.append((f"{row.group}:", *("",) * (len(lines[0]) - 1)))
             group = row.group
-            lines.append(_line(row))
+            lines.append(line(row))
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        seeming = round(1.0 / (1.0 - self.confidence))
-        note = f"\nEach interval stands by itself: of {seeming} equal metrics one will seem to differ.{SAVED}"
-        return head + "\n".join(_aligned(line, widths) for line in lines) + note
+        told = [head + "\n".join(_aligned(cells, widths) for cells in lines), *self.notes()]
+        for title, people in (("Gained most under B", self.gained), ("Lost most", self.lost)):
+            told += [f"{title}:", *(f"  {person}" for person in people)] if people else []
+        return "\n".join(told)
+
+    def notes(self) -> list[str]:
+        """Return what must be known to read the table, in lines."""
+        lots = (("everybody", self.differences), ("groups", self.groups), ("segments", self.segments))
+        looked = ", ".join(f"{len(rows)} of {whom}" for whom, rows in lots if rows)
+        chance = f"{100 * (1.0 - self.confidence):.3g} in 100"
+        return [
+            f"Looked at: {looked}. Intervals stand by themselves; p and the last column are",
+            f"corrected for how many were looked at (Holm): a lot holds a false word in at most {chance}.",
+            *([SAVED] if self.paired else []),
+        ]
 
 
-def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE) -> Comparison:
-    """Compare run B with run A; raises UserError where they did not rehearse the same people."""
-    _same_people(a, b)
+def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE, across: bool = False) -> Comparison:
+    """Compare run B with run A; raises UserError where they did not rehearse the same people.
+
+    With `across` their scenarios may differ. People who are there in both, with the same seed, are
+    paired all the same; other people are compared as two samples.
+    """
+    same = _same_people(a, b, across=across)
     _same_scope(a, b)
     before, after = Measures(a), Measures(b)
     if before.empty or after.empty:
@@ -107,34 +117,26 @@ def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE) -> Comp
     if before.unit != after.unit:  # a model that learns couples people in its own run only
         _as_replicas(before)
         _as_replicas(after)
-    everybody = tuple(_differences(before, after, tuple(METRICS), None, confidence))
-    gained, lost = _people(a, b)
+    both = _Both(before, after, confidence, paired=same)
+    gained, lost = changed_most(a, b) if same else ((), ())
+    names = [label(side) for side in (a, b)]
+    if across:
+        names = [
+            f"{name} in {side.manifest['scenario']['name']}" for name, side in zip(names, (a, b), strict=True)
+        ]
     return Comparison(
-        a=label(a),
-        b=label(b),
+        a=names[0],
+        b=names[1],
+        paired=same,
         unit=before.unit,
         n=len(before.replicas) if before.unit == "replicas" else before.people(),
         confidence=confidence,
-        differences=everybody,
-        groups=tuple(_by_group(before, after, confidence)),
+        differences=both.corrected(tuple(METRICS), [None]),
+        groups=both.corrected(HEADLINES, both.parts("group")),
+        segments=both.corrected(HEADLINES, both.parts("segment")),
         gained=gained,
         lost=lost,
     )
-
-
-def variance_ratio(after: Sample, before: Sample) -> float:
-    """Return (var A + var B) / var(B − A): what pairing the same units saves; NaN where nothing differs."""
-    together = after.minus(before).variance
-    return (before.variance + after.variance) / together if together > 0.0 else math.nan
-
-
-def correlation(after: Sample, before: Sample) -> float:
-    """Return the correlation of the units' values, NaN where one side does not vary."""
-    both = np.isfinite(after.values) & np.isfinite(before.values)
-    x, y = before.values[both], after.values[both]
-    if len(x) < 3 or x.std() == 0.0 or y.std() == 0.0:
-        return math.nan
-    return float(np.corrcoef(x, y)[0, 1])
 
 
 def label(record: Readable) -> str:
@@ -143,13 +145,24 @@ def label(record: Readable) -> str:
     return f"{policy.get('name', 'a model')} {policy.get('version', '')}".strip()
 
 
-def _same_people(a: Readable, b: Readable) -> None:
+def _same_people(a: Readable, b: Readable, *, across: bool) -> bool:
+    """Return whether the people are the same, with the same luck; raise UserError where they must be."""
     for key, said in (("seed", "seeds"), ("people_digest", "people, world or luck")):
         one, two = a.manifest.get(key), b.manifest.get(key)
-        if one != two:
-            problem = f"the runs cannot be paired: their {said} differ ({_short(one)} and {_short(two)})."
-            remedy = "Run both on one scenario with the same --seed, --users, --ticks and --data."
-            raise UserError(problem, remedy)
+        if one == two:
+            continue
+        if across:
+            return key != "seed" and _names(a) == _names(b)
+        problem = f"the runs cannot be paired: their {said} differ ({_short(one)} and {_short(two)})."
+        remedy = "Run both on one scenario with the same --seed, --users, --ticks and --data"
+        raise UserError(problem, f"{remedy}; or compare two scenarios with --across.")
+    return True
+
+
+def _names(record: Readable) -> tuple[tuple[object, ...], ...]:
+    """Return who is there, as far as it is settled at birth."""
+    found = record.query('SELECT replica, "user", "group" FROM users ORDER BY replica, "user"')
+    return tuple(tuple(found[name].tolist()) for name in found)
 
 
 def _same_scope(a: Readable, b: Readable) -> None:
@@ -167,108 +180,82 @@ def _as_replicas(measures: Measures) -> None:
     measures.unit = "replicas"
 
 
-def _by_group(before: Measures, after: Measures, confidence: float) -> Iterator[Difference]:
-    names = before.names("group")
-    if len(names) > 1:
-        for name in names:
-            yield from _differences(before, after, HEADLINES, Part("group", name), confidence)
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Two runs that are being compared."""
 
+    before: Measures
+    after: Measures
+    confidence: float
+    paired: bool
 
-def _differences(
-    before: Measures, after: Measures, names: tuple[str, ...], part: Part | None, confidence: float
-) -> Iterator[Difference]:
-    for metric in (METRICS[name] for name in names):
-        if before.applies(metric) and after.applies(metric):
-            yield _difference(before, after, metric, part, confidence)
+    def parts(self, kind: Kind) -> list[Part | None]:
+        """Return the groups (or segments) that both have, none where there is one alone."""
+        if not all(kind in side.kinds for side in (self.before, self.after)):
+            return []
+        if kind == "segment" and _same_parts(self.before):
+            return []
+        there = self.after.names(kind)
+        names = [name for name in self.before.names(kind) if name in there]
+        return [Part(kind, name) for name in names] if len(names) > 1 else []
 
-
-def _difference(
-    before: Measures, after: Measures, metric: Metric, part: Part | None, confidence: float
-) -> Difference:
-    if isinstance(metric.measure, Resource | Whole | Gap):
-        return _of_single_numbers(before, after, metric, confidence)
-    a, b = before.sample(metric, part), after.sample(metric, part)
-    found = paired(b, a, confidence)
-    return Difference(
-        metric=metric.name,
-        group=part.name if part else None,
-        a=rounded(a.mean),
-        b=rounded(b.mean),
-        difference=rounded(found.estimate),
-        low=rounded(found.low),
-        high=rounded(found.high),
-        n=found.n,
-        unit=found.unit,
-        change=_change(metric, found),
-        correlation=rounded(correlation(b, a)),
-        variance_ratio=rounded(variance_ratio(b, a)),
-    )
-
-
-def _of_single_numbers(before: Measures, after: Measures, metric: Metric, confidence: float) -> Difference:
-    a, b = before.interval(metric, confidence), after.interval(metric, confidence)
-    return Difference(
-        metric=metric.name,
-        group=None,
-        a=rounded(a.estimate),
-        b=rounded(b.estimate),
-        difference=rounded(b.estimate - a.estimate),
-        low=None,
-        high=None,
-        n=1,
-        unit="run",
-        change="no clear difference",
-        correlation=None,
-        variance_ratio=None,
-    )
-
-
-def _change(metric: Metric, found: Interval) -> Direction:
-    if not found.known or found.low <= 0.0 <= found.high:
-        return "no clear difference"
-    return "better" if (found.estimate > 0.0) == (metric.better == "higher") else "worse"
-
-
-def _people(a: Readable, b: Readable) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
-    before, after = _fates(a), _fates(b)
-    same, here, there = np.intersect1d(_ids(before), _ids(after), assume_unique=True, return_indices=True)
-    del same
-    pleased = after.numbers("satisfaction")[there] - before.numbers("satisfaction")[here]
-    regret = after.numbers("regret")[there] - before.numbers("regret")[here]
-    known = np.flatnonzero(np.isfinite(pleased))
-    ranked = known[np.lexsort((np.nan_to_num(regret[known]), -pleased[known]))]
-
-    def named(row: int) -> Person:
-        return Person(
-            replica=int(before["replica"][here[row]].item()),
-            user=int(before["user"][here[row]].item()),
-            group=str(before["group"][here[row]]),
-            satisfaction=rounded(float(pleased[row])) or 0.0,
-            regret=rounded(float(regret[row])),
+    def corrected(self, names: tuple[str, ...], parts: Sequence[Part | None]) -> tuple[Difference, ...]:
+        """Return a family of differences, each with its p corrected for how many there are."""
+        found = [(metric, self._one(metric, part)) for part in parts for metric in self._metrics(names)]
+        ps = holm([math.nan if row.p is None else row.p for _, row in found])
+        return tuple(
+            row.model_copy(
+                update={"p_corrected": rounded(p), "change": _change(metric, row, p < 1.0 - self.confidence)}
+            )
+            for (metric, row), p in zip(found, ps.tolist(), strict=True)
         )
 
-    rose = [named(row) for row in ranked[:NAMED] if pleased[row] > 0.0]
-    fell = [named(row) for row in ranked[::-1][:NAMED] if pleased[row] < 0.0]
-    return tuple(rose), tuple(fell)
+    def _metrics(self, names: tuple[str, ...]) -> list[Metric]:
+        known = [METRICS[name] for name in names]
+        return [m for m in known if self.before.applies(m) and self.after.applies(m)]
+
+    def _one(self, metric: Metric, part: Part | None) -> Difference:
+        if isinstance(metric.measure, Resource | Whole | Gap):
+            a, b = (side.interval(metric, self.confidence).estimate for side in (self.before, self.after))
+            return Difference(
+                metric=metric.name, a=rounded(a), b=rounded(b), difference=rounded(b - a), n=1, unit="run"
+            )
+        x, y = self.before.sample(metric, part), self.after.sample(metric, part)
+        found = (paired if self.paired else unpaired)(y, x, self.confidence)
+        return Difference(
+            metric=metric.name,
+            kind=part.kind if part else None,
+            group=part.name if part else None,
+            a=rounded(x.mean),
+            b=rounded(y.mean),
+            difference=rounded(found.estimate),
+            low=rounded(found.low),
+            high=rounded(found.high),
+            n=found.n,
+            unit=found.unit,
+            p=rounded(p_value(found)),
+            correlation=rounded(correlation(y, x)) if self.paired else None,
+            variance_ratio=rounded(variance_ratio(y, x)) if self.paired else None,
+        )
 
 
-def _fates(record: Readable) -> Columns:
-    scope = Scope.in_manifest(record.manifest)
-    over, under = Ratio.of_column("regret").sums(of_sessions=scope.view == "sessions")
-    return record.query(
-        f"""WITH fate AS (SELECT replica, "user", avg(satisfaction) FILTER ({JUDGED}) AS satisfaction,
-          {over} / nullif({under}, 0) AS regret FROM {scope.view} GROUP BY ALL)
-        SELECT u.replica, u."user", u."group", f.satisfaction, f.regret
-        FROM users u JOIN fate f ON f.replica = u.replica AND f."user" = u."user"
-        ORDER BY u.replica, u."user\""""
+def _same_parts(measures: Measures) -> bool:
+    """Return whether segments are the groups over again."""
+    found = measures.record.query(
+        """SELECT count(DISTINCT "group") AS groups, count(DISTINCT segment) AS segments,
+        count(DISTINCT ("group", segment)) AS both FROM users"""
     )
+    return len({int(found[name][0]) for name in ("groups", "segments", "both")}) == 1
 
 
-def _ids(fates: Columns) -> NDArray[np.int64]:
-    return (np.asarray(fates["replica"], np.int64) << 40) | np.asarray(fates["user"], np.int64)
+def _change(metric: Metric, row: Difference, clear: bool) -> Direction:  # noqa: FBT001 - one of three
+    if not clear or row.difference is None:
+        return "no clear difference"
+    return "better" if (row.difference > 0.0) == (metric.better == "higher") else "worse"
 
 
-def _line(row: Difference) -> tuple[str, ...]:
+def line(row: Difference) -> tuple[str, ...]:
+    """Return a difference as the cells of a table: metric, A, B, B − A, bounds, saved, p, word."""
     metric = METRICS[row.metric]
     scale = metric.scale
     moved: Scale = "points" if scale == "share" else scale
@@ -280,7 +267,11 @@ def _line(row: Difference) -> tuple[str, ...]:
         bounds = f"{low} to {_signed(row.high, moved)}"
     saved = f"×{plain(row.variance_ratio)}" if row.variance_ratio else "–"
     difference = "–" if row.difference is None else _signed(row.difference, moved)
-    return (metric.title, *values, difference, bounds, saved, row.change if row.low is not None else "")
+    chance = (
+        "–" if row.p_corrected is None else "<.001" if row.p_corrected < 0.001 else f"{row.p_corrected:.2g}"
+    )
+    word = row.change if row.low is not None else ""
+    return (metric.title, *values, difference, bounds, saved, chance, word)
 
 
 def _signed(value: float, scale: Scale) -> str:

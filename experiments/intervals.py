@@ -165,7 +165,7 @@ def t_interval(sample: Sample, confidence: float) -> Interval:
     return Interval(mean, mean - reach, mean + reach, confidence, sample.size, sample.unit)
 
 
-def t_quantile(freedom: int, confidence: float) -> float:
+def t_quantile(freedom: float, confidence: float) -> float:
     """Return how many standard errors a two-sided t interval reaches to either side."""
     from scipy.special import stdtrit
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 def compare(
     a: Annotated[
-        str, typer.Argument(metavar="A", help="A run's folder, or a policy as in `rehearse run --policy`.")
+        str,
+        typer.Argument(
+            metavar="A", help="A run's folder, a policy as in `rehearse run --policy`, or a scenario."
+        ),
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other one; differences are B minus A.")],
     *,
@@ -38,6 +41,15 @@ def compare(
         str | None,
         typer.Option(metavar="SCENARIO", help="On what to rehearse policies. Default: what the run was."),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF", help="With which model to rehearse scenarios. Default: each with its own."
+        ),
+    ] = None,
+    across: Annotated[
+        bool, typer.Option("--across", help="Compare two runs though their scenarios differ.")
+    ] = False,
     data: Data = None,
     users: Users = None,
     ticks: Ticks = None,
@@ -45,34 +57,56 @@ def compare(
     replicas: Replicas = None,
     sets: Sets = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where new runs go: DIR/a and DIR/b.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where new runs go, DIR/a and DIR/b, and DIR/compare.html."),
     ] = None,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare two policies, or two recorded runs: differences with paired intervals, also for each group."""
+    """Compare two policies, two scenarios or two recorded runs: differences with paired intervals.
+
+    For everybody, every group and every segment, corrected for how many are looked at; and whose lives
+    changed most, side by side in `compare.html`.
+    """
     from rehearse.experiments.compare import compare as compare_runs
+    from rehearse.experiments.report.compared import write
     from rehearse.record.reading import RunRecord
     from rehearse.scenario.load import load
 
-    recorded = [RunRecord(side) if Path(side).is_dir() else None for side in (a, b)]
+    sides = [RunRecord(side) if Path(side).is_dir() else None for side in (a, b)]
     options = {"users": users, "ticks": ticks, "seed": seed, "replicas": replicas}
-    asked = None if scenario is None else load(scenario, sets=sets or (), **options)
-    _must_fit(recorded, scenario, [*options.values(), *(sets or ())])
     folder = out or Path("runs") / f"compare-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    stage = _stage(recorded, asked, data)
+    staged = scenario is None and not any(sides) and _are_scenarios(a, b)
+    if staged:
+        asked = [load(side, sets=sets or (), **options) for side in (a, b)]
+        stages = [(one, data, policy) for one in asked]
+    else:
+        found = None if scenario is None else load(scenario, sets=sets or (), **options)
+        _must_fit(sides, scenario, [policy, *options.values(), *(sets or ())])
+        stages = [(*_stage(sides, found, data), side) for side in (a, b)]
     with stdout_for_us():
-        kept = next((str(record.scope) for record in recorded if record is not None), "all")
-        one = recorded[0] or _rehearsed(stage, a, folder / "a", kept, trust=trust, quiet=quiet)
-        other = recorded[1] or _rehearsed(stage, b, folder / "b", kept, trust=trust, quiet=quiet)
-        found = compare_runs(one, other)
+        kept = next((str(record.scope) for record in sides if record is not None), "all")
+        one, other = (
+            record or _rehearsed(stage, folder / name, kept, trust=trust, quiet=quiet)
+            for record, stage, name in zip(sides, stages, "ab", strict=True)
+        )
+        compared = compare_runs(one, other, across=across or staged)
+        page = write(compared, one, other, folder)
     if as_json:
         runs = {"a": str(one.folder), "b": str(other.folder)}
-        print_json({"runs": runs, "comparison": found.model_dump(mode="json")})
+        print_json({"runs": runs, "comparison": compared.model_dump(mode="json"), "page": str(page)})
     else:
-        where = [("A", str(one.folder)), ("B", str(other.folder))]
-        typer.echo("\n".join([found.table(), "", *lines_of(where)]))
+        where = [("A", str(one.folder)), ("B", str(other.folder)), ("page", str(page))]
+        typer.echo("\n".join([compared.table(), "", *lines_of(where)]))
+
+
+def _are_scenarios(*names: str) -> bool:
+    """Return whether both are scenarios: of the catalogue, or YAML files."""
+    from rehearse.scenario.load import catalogue
+
+    known = {listed.name for listed in catalogue()}
+    return all(name in known or Path(name).suffix in {".yaml", ".yml"} for name in names)
 
 
 def _must_fit(recorded: list[RunRecord | None], scenario: str | None, changes: list[str | None]) -> None:
@@ -84,7 +118,9 @@ def _must_fit(recorded: list[RunRecord | None], scenario: str | None, changes: l
         problem = f"A and B are recorded runs, so that --scenario {scenario} would not be used."
         raise UserError(problem, "Leave it out.")
     if scenario is None and any(change is not None for change in changes):
-        problem = "a recorded run cannot be changed by --users, --ticks, --seed, --replicas or --set."
+        problem = (
+            "a recorded run cannot be changed by --users, --ticks, --seed, --replicas, --policy or --set."
+        )
         raise UserError(problem, "Leave them out, or compare two policies with --scenario.")
 
 
@@ -100,12 +136,12 @@ def _stage(
 
 
 def _rehearsed(
-    stage: tuple[Scenario, Path | None], policy: str, folder: Path, kept: str, *, trust: bool, quiet: bool
+    stage: tuple[Scenario, Path | None, str | None], folder: Path, kept: str, *, trust: bool, quiet: bool
 ) -> RunRecord:
     from rehearse.experiments import running
 
-    scenario, data = stage
-    with Bar(policy, quiet=quiet) as bar:
+    scenario, data, policy = stage
+    with Bar(policy or scenario.name, quiet=quiet) as bar:
         finished = running.run(
             scenario, policy=policy, data=data, out=folder, trust=trust, progress=bar, record=kept
         )

@@ -61,11 +61,11 @@ class WhatIf(NamedTuple):
                 return step.tick, step.turn
         return None
 
-    def text(self, width: int = 150) -> str:
+    def text(self, width: int = 150, titles: tuple[str, str] = ("AS IT WAS", "AS IT WOULD HAVE BEEN")) -> str:
         """Return both lives side by side, aligned on ticks, and what changed in the end."""
         column = max((width - GUTTER) // 2, 36)
         lines = [*prose.heading(self.would), ""]
-        lines += _row(" ", ["AS IT WAS"], ["AS IT WOULD HAVE BEEN"], column)
+        lines += _row(" ", [titles[0]], [titles[1]], column)
         first = self.first_difference
         for tick in range(self.was.ticks):
             days = [prose.day_of(journey, tick, column) for journey in self]

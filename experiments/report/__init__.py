@@ -37,20 +37,27 @@ def write(folder: Path) -> Path:
 
 def render(page: Mapping[str, Any]) -> str:
     """Fill the template with what `sections.page` gathered."""
+    # Only what stands in this package is marked safe in the template, and JSON by `for_script`.
+    return fill(
+        "page.html.j2",
+        {
+            **page,
+            "script": _own("page.js"),
+            "embedded": for_script(page["charts"]),
+            "scripts": [(name, _own(f"vendor/LICENSE-{name}").strip(), _vendored(name)) for name in VENDORED],
+            "third_party": _own("vendor/LICENSE-third-party").strip(),
+        },
+    )
+
+
+def fill(template: str, page: Mapping[str, Any]) -> str:
+    """Fill a template of this package, which is given its style too."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    # Only what stands in this package is marked safe in the template, and JSON by `for_script`.
-    return environment.from_string(_own("page.html.j2")).render(
-        **page,
-        style=_own("style.css"),
-        script=_own("page.js"),
-        embedded=for_script(page["charts"]),
-        scripts=[(name, _own(f"vendor/LICENSE-{name}").strip(), _vendored(name)) for name in VENDORED],
-        third_party=_own("vendor/LICENSE-third-party").strip(),
-    )
+    return environment.from_string(_own(template)).render(**page, style=_own("style.css"))
 
 
 def for_script(data: object) -> str:

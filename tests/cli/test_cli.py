@@ -274,10 +274,14 @@ def test_policies_and_runs_are_compared(cli, made):
     found = cli("compare", "random-v1", "greedy-v1", "--scenario", "travel", *SMALL, "--out", "both")
     assert found.code == 0, found.err
     assert "A  random-v1" in found.out
-    assert {p.name for p in Path("both").iterdir()} == {"a", "b"}
-    assert found.out.splitlines()[-2:] == ["  A  both/a", "  B  both/b"]
+    assert {p.name for p in Path("both").iterdir()} == {"a", "b", "compare.html"}
+    assert [line.split() for line in found.out.splitlines()[-3:-1]] == [["A", "both/a"], ["B", "both/b"]]
     again = json.loads(cli("compare", "both/a", "both/b", "--json").out)
     assert again["runs"] == {"a": "both/a", "b": "both/b"}
+    page = Path("both/compare.html").read_text(encoding="utf-8")
+    assert "greedy-v1" in page
+    assert "<th scope=\"row\">goal completion</th>" in page
+    assert "│" in page
     mixed = cli("compare", made, "greedy-v1", "--out", "mixed")
     assert mixed.code == 0, mixed.err
     assert Path("mixed/b/report.html").is_file()

@@ -13,7 +13,6 @@ from scipy import stats
 
 from rehearse.chance import Chance
 from rehearse.errors import ContractError
-from rehearse.experiments.compare import variance_ratio
 from rehearse.experiments.intervals import (
     Counts,
     Sample,
@@ -25,6 +24,7 @@ from rehearse.experiments.intervals import (
     widest_gap,
     wilson,
 )
+from rehearse.experiments.pairing import variance_ratio
 
 CHECKS = Path(__file__).parents[3] / "shared" / "checks" / "science.json"
 

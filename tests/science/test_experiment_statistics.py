@@ -1,4 +1,4 @@
-"""Peeking and group-sequential limits are as published; sequences hold at every look."""
+"""Peeking, planned looks and pairing save and cost what is published; sequences hold at every look."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from rehearse.chance import Chance
 from rehearse.errors import UserError
 from rehearse.experiments.looks import obrien_fleming, peeking_error, pocock
+from rehearse.experiments.pairing import pairing
 from rehearse.experiments.sequences import bounded_bounds, mean_bounds, share_bounds
 
 PEEKING = {1: 0.05, 2: 0.08312, 3: 0.10726, 4: 0.12617, 5: 0.14169, 10: 0.19336, 20: 0.24791, 50: 0.32045}
@@ -68,3 +69,19 @@ def test_the_bounds_of_a_mean_are_those_of_the_test_they_come_from():
         factor = ((1 + t2 / nu) / (1 + t2 / (nu * r))) ** (n / 2) / np.sqrt(r)
         assert factor == pytest.approx(10.0)
     assert np.isinf(mean_bounds(values)[1]).all()
+
+
+def test_common_random_numbers_save_what_is_worked_out():
+    """The newsvendor with 50 or 55 papers and N(50, 10) asked for, price 10, cost 6: 17.16 times as few days.
+
+    And two who buy with chances .5 and .55: 10.47 times. Both within 15 % and 5 %, on 40,000 days.
+    """
+    luck, days = Chance(1), np.arange(40_000)
+    asked = 50.0 + 10.0 * luck.normal("demand", 0, days)[:, 0]
+    few, many = (10.0 * np.minimum(asked, papers) - 6.0 * papers for papers in (50.0, 55.0))
+    found = pairing(few, many)
+    assert found.variance_ratio == pytest.approx(17.163, rel=0.15)
+    assert found.correlation == pytest.approx(0.9695, abs=0.005)
+    assert (found.mean_a, found.mean_b) == pytest.approx((160.106, 150.220), abs=1.2)
+    draw = luck.uniform("buy", 0, days)[:, 0]
+    assert pairing(draw < 0.5, draw < 0.55).variance_ratio == pytest.approx(10.474, rel=0.05)
