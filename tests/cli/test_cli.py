@@ -280,7 +280,7 @@ def test_policies_and_runs_are_compared(cli, made):
     assert again["runs"] == {"a": "both/a", "b": "both/b"}
     page = Path("both/compare.html").read_text(encoding="utf-8")
     assert "greedy-v1" in page
-    assert "<th scope=\"row\">goal completion</th>" in page
+    assert '<th scope="row">goal completion</th>' in page
     assert "│" in page
     mixed = cli("compare", made, "greedy-v1", "--out", "mixed")
     assert mixed.code == 0, mixed.err
