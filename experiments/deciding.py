@@ -22,7 +22,7 @@ from rehearse.experiments import running, sentences
 from rehearse.experiments.folder import refuse_used, run_name
 from rehearse.experiments.intervals import Counts, Interval, Sample, interval, widest_gap
 from rehearse.experiments.metrics import Measures, Metric, Part, Readable, find
-from rehearse.experiments.metrics.base import Gap, Repeats, Resource
+from rehearse.experiments.metrics.base import Gap, Repeats, Resource, Whole
 from rehearse.experiments.sentences import Word
 from rehearse.experiments.sequences import ANYTIME
 from rehearse.experiments.verdict import rounded, worst
@@ -193,7 +193,7 @@ def _said(measures: Measures, criterion: Criterion, metric: Metric) -> list[Samp
     if isinstance(metric.measure, Gap):
         whole = metric.measure.of
         return [_of(measures, whole, Part("group", name)) for name in measures.names("group")]
-    if isinstance(metric.measure, Resource):
+    if isinstance(metric.measure, Resource | Whole):
         return [_value(measures.interval(metric, criterion.confidence).estimate, metric)]
     return [_of(measures, metric, Part("group", criterion.group) if criterion.group else None)]
 
