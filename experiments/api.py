@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.experiments import composition, running
+from rehearse.experiments import composition, running, tracking
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
@@ -62,6 +62,7 @@ def run(
     on: str = "local",
     over_memory: bool = False,
     tile: int | None = None,
+    track: str | None = None,
     **changes: Any,
 ) -> running.Finished:
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
@@ -72,8 +73,11 @@ def run(
     quick forks. `shards` deals the run to so many processes, or to a Ray cluster with `on="ray"` or
     `on="ray://HOST:PORT"`; the result is the same. A run that memory will not do for is refused unless
     `over_memory`. `tile` is how many rows every call to a model of yours has, padded (256); 0 means all
-    who ask, not padded. Warns where the model failed to answer, and says how: see `Finished.problems`.
+    who ask, not padded. `track` is an MLflow server or store that the run is logged to (`track` does the
+    same later), or `mlflow` for that of MLFLOW_TRACKING_URI; where it does not take the run, that is a
+    warning. Warns where the model failed to answer, and says how: see `Finished.problems`.
     """
+    uri = None if track is None else tracking.destination(track)
     finished = running.run(
         load(scenario, **changes),
         policy=policy,
@@ -88,6 +92,9 @@ def run(
     )
     for problem in finished.problems[:1]:
         warnings.warn(f"The model {problem}. `problems` of the result has all of them.", stacklevel=2)
+    logged = None if uri is None else tracking.attempt(finished.folder, uri)
+    for sentence in (logged,) if isinstance(logged, str) else () if logged is None else logged.left_out:
+        warnings.warn(sentence, stacklevel=2)
     return finished
 
 
@@ -210,6 +217,23 @@ def sweep(
 def replay(folder: str | Path, *, policy: object | None = None) -> Replay:
     """Run a recorded run again and say whether it is the same; `policy` as in `resume`."""
     return replay_run(Path(folder), policy=policy)
+
+
+def track(
+    folder: str | Path,
+    uri: str | None = None,
+    *,
+    experiment: str | None = None,
+    parent: str | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> tracking.Tracked:
+    """Log a finished run to MLflow tracking: parameters, metrics, verdict, report, people, model version.
+
+    `uri` is a server (`http://127.0.0.1:5000`) or store (`sqlite:///mlflow.db`); None: MLFLOW_TRACKING_URI.
+    `parent` is the id of the MLflow run to nest it under; `params` are logged besides the scenario's own.
+    Raises UserError, or OutputError where MLflow does not take it. See `rehearse.experiments.tracking`.
+    """
+    return tracking.track(folder, uri, experiment=experiment, parent=parent, params=params)
 
 
 def compare(a: str | Path, b: str | Path, *, across: bool = False) -> Comparison:

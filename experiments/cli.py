@@ -43,6 +43,7 @@ COMMANDS = (
     ("fork", runs.fork, "Go on with a run from some tick under changed conditions."),
     ("replay", runs.replay, "Prove a record by running it again."),
     ("report", study.report, "Write a run's report again."),
+    ("track", study.track, "Log runs to MLflow tracking."),
     ("compare", pair.compare, "Compare two policies or two runs."),
     ("sweep", sweep.sweep, "Make the runs of a plan, and one table of them."),
     ("journey", study.journey, "Tell one person's life; ask what if."),

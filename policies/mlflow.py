@@ -38,6 +38,7 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # its own seven take minutes to say that no server is there
 }
 META = "registered_model_meta"
 """A file that fetching writes; it is no part of the model."""
@@ -170,15 +171,27 @@ def _registry(said: str | None) -> str:
     return uri
 
 
-def _client(registry: str) -> Any:
+def client(uri: str) -> Any:
+    """Return a client of the server or store at an address; raises ImportError where mlflow is not there."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    import mlflow
+
+    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def shown(uri: str) -> str:
+    """Return an address without a name or password."""
+    parts = urlsplit(uri)
+    return uri if not parts.password else uri.replace(parts.netloc, f"***@{parts.hostname}")
+
+
+def _client(registry: str) -> Any:
     try:
-        import mlflow
+        return client(registry)
     except ImportError:
         problem = "the model is in an MLflow registry, and mlflow is not installed."
         raise PolicyLoadError(problem, "Run: pip install 'rehearse[mlflow]'.") from None
-    return mlflow.MlflowClient(tracking_uri=registry, registry_uri=registry)
 
 
 def _asked(what: str, ask: Callable[[], Any], there: Callable[[], list[str]]) -> Any:
@@ -227,7 +240,7 @@ def _fetched(registry: str, name: str, version: str) -> Fetched:
     )
     folder = Path(where)
     run_id = found.run_id or None
-    return Fetched(folder, name, version, run_id, _shown(registry), _digest_of(folder), keeps)
+    return Fetched(folder, name, version, run_id, shown(registry), _digest_of(folder), keeps)
 
 
 def _digest_of(folder: Path) -> str:
@@ -237,12 +250,6 @@ def _digest_of(folder: Path) -> str:
             one = hashlib.sha256(path.read_bytes()).hexdigest()
             whole.update(f"{path.relative_to(folder).as_posix()} {one}\n".encode())
     return f"sha256-{whole.hexdigest()}"
-
-
-def _shown(registry: str) -> str:
-    """Return the address of a registry without a name or password."""
-    parts = urlsplit(registry)
-    return registry if not parts.password else registry.replace(parts.netloc, f"***@{parts.hostname}")
 
 
 def _adapted(fetched: Fetched, stage: Stage, settings: Mapping[str, Any], *, trust: bool) -> Any:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         resume,
         run,
         sweep,
+        track,
     )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "resume",
     "run",
     "sweep",
+    "track",
 ]
 __version__ = "0.1.0"
 

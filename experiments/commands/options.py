@@ -7,6 +7,16 @@ from typing import Annotated
 
 import typer
 
+Wanted = Annotated[
+    str,
+    typer.Argument(metavar="SCENARIO", help="A name of the catalogue (see `rehearse list`), or a YAML file."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REF", help="The model: a name, FILE.py:FUNCTION, or FILE.skops. Default: the scenario's."
+    ),
+]
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -49,3 +59,7 @@ KeepCheckpoints = Annotated[
     typer.Option(metavar="N", help="Keep the state at every N ticks, for quick forks (`rehearse fork`)."),
 ]
 OverMemory = Annotated[bool, typer.Option("--over-memory", help="Run even where memory may not do.")]
+Track = Annotated[
+    str | None,
+    typer.Option(metavar="URI", help="Log the run to this MLflow; `mlflow`: that of MLFLOW_TRACKING_URI."),
+]

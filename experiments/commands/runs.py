@@ -11,6 +11,7 @@ from rehearse.experiments.commands.options import (
     Data,
     Folder,
     KeepCheckpoints,
+    Model,
     On,
     Out,
     OverMemory,
@@ -22,8 +23,10 @@ from rehearse.experiments.commands.options import (
     Shards,
     Ticks,
     Tile,
+    Track,
     Trust,
     Users,
+    Wanted,
 )
 from rehearse.experiments.commands.printing import lines_of, print_json, stdout_for_us, whole
 from rehearse.experiments.commands.progress import Bar
@@ -40,19 +43,9 @@ SAID = 3
 
 
 def run(
-    scenario: Annotated[
-        str,
-        typer.Argument(
-            metavar="SCENARIO", help="A name of the catalogue (see `rehearse list`), or a YAML file."
-        ),
-    ],
+    scenario: Wanted,
     *,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF", help="The model: a name, FILE.py:FUNCTION, or FILE.skops. Default: the scenario's."
-        ),
-    ] = None,
+    policy: Model = None,
     data: Data = None,
     users: Users = None,
     ticks: Ticks = None,
@@ -69,6 +62,7 @@ def run(
     quiet: Quiet = False,
     shards: Shards = None,
     on: On = "local",
+    track: Track = None,
 ) -> int:
     """Rehearse a scenario; print the verdict and where the record and the report are.
 
@@ -80,6 +74,7 @@ def run(
     found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
     from rehearse.experiments import running  # a mistake in the scenario is told before this is loaded
 
+    uri = _uri(track)
     with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
         finished = running.run(
             found,
@@ -95,7 +90,8 @@ def run(
             say=None if quiet or as_json else bar.say,
             record=record,
         )
-    return _told(finished, as_json=as_json, quiet=quiet)
+        tracked = _tracked(finished, uri)
+    return _told(finished, as_json=as_json, quiet=quiet, tracked=tracked)
 
 
 def decide(
@@ -261,11 +257,32 @@ def _spread(shards: str | None, on: str) -> Spread:
     return Spread(1 if shards is None else whole("--shards", shards), on)
 
 
+def _uri(track: str | None) -> str | None:
+    """Return the address to log to, if the run is to be logged; raises UserError before anything is run."""
+    if track is None:
+        return None
+    from rehearse.experiments.tracking import destination
+
+    return destination(track)
+
+
+def _tracked(finished: Finished, uri: str | None) -> str:
+    """Log a run, if it is to be, and return where it is; that it could not be logged is a warning."""
+    if uri is None:
+        return ""
+    from rehearse.experiments.tracking import Tracked, attempt
+
+    found = attempt(finished.folder, uri)
+    for sentence in found.left_out if isinstance(found, Tracked) else (found,):
+        typer.echo(f"rehearse: warning: {sentence}", err=True)
+    return found.sentence if isinstance(found, Tracked) else ""
+
+
 def _if_given(option: str, text: str | None) -> int | None:
     return None if text is None else whole(option, text)
 
 
-def _told(finished: Finished, *, as_json: bool, quiet: bool, then: str = "") -> int:
+def _told(finished: Finished, *, as_json: bool, quiet: bool, then: str = "", tracked: str = "") -> int:
     if as_json:
         print_json(
             {
@@ -278,11 +295,11 @@ def _told(finished: Finished, *, as_json: bool, quiet: bool, then: str = "") -> 
             }
         )
     elif not quiet:
-        typer.echo("\n".join(_summary(finished, then)))
+        typer.echo("\n".join(_summary(finished, then, tracked)))
     return EXIT_CODES[finished.verdict]
 
 
-def _summary(finished: Finished, then: str) -> list[str]:
+def _summary(finished: Finished, then: str, tracked: str) -> list[str]:
     from rehearse.experiments.verdict import Verdict
 
     verdict = Verdict.model_validate(finished.turns.verdict)
@@ -293,6 +310,7 @@ def _summary(finished: Finished, then: str) -> list[str]:
         ("digest", finished.digest),
         ("record", str(finished.folder)),
         ("report", str(finished.folder / "report.html")),
+        *([("tracked", tracked)] if tracked else []),
         *([("next", then)] if then else []),
         *([("go on", f"rehearse resume {finished.folder}")] if finished.verdict == "not completed" else []),
     ]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rehearse.errors import UserError
 from rehearse.experiments.commands.options import AsJson, Folder
 from rehearse.experiments.commands.printing import as_data, print_json, stdout_for_us, table_of, whole
 
@@ -16,6 +17,45 @@ def report(folder: Folder) -> None:
     from rehearse.experiments.report import write
 
     typer.echo(str(write(folder)))
+
+
+def track(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The folders of finished runs.")],
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="An MLflow server or store. Default: MLFLOW_TRACKING_URI."),
+    ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Default: MLFLOW_EXPERIMENT_NAME, or the scenario's name."),
+    ] = None,
+    parent: Annotated[
+        str | None, typer.Option(metavar="ID", help="The MLflow run to nest the run under.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a new run above all of these, as for a sweep.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Log runs to MLflow tracking: settings, metrics, verdict, report, people and the model's version."""
+    from rehearse.experiments import tracking
+
+    if parent is not None and name is not None:
+        problem = "--parent names a run that is there, and --name a new one."
+        raise UserError(problem, "Give one of them.")
+    with stdout_for_us():
+        if name is not None:
+            logged = [tracking.track_all(folders, to, name=name, experiment=experiment)]
+        else:
+            logged = [tracking.track(folder, to, experiment=experiment, parent=parent) for folder in folders]
+    for one in logged:
+        for sentence in one.left_out:
+            typer.echo(f"rehearse: warning: {sentence}", err=True)
+    if as_json:
+        print_json({"tracked": [as_data(one) for one in logged]})
+    else:
+        typer.echo("\n".join(one.sentence for one in logged))
 
 
 def query(
