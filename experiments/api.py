@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rehearse.experiments.compare import Comparison
     from rehearse.experiments.deciding import Decision
     from rehearse.experiments.importing import Log
+    from rehearse.experiments.offpolicy import OffPolicy
     from rehearse.experiments.play import Played
     from rehearse.experiments.sweep.conducting import Progress
     from rehearse.experiments.sweep.plan import Plan
@@ -145,6 +146,47 @@ def read_log(
     from rehearse.experiments.importing import read_log as read
 
     return read(source, columns, where=where, each=each)
+
+
+def off_policy(
+    run: str | Path | running.Finished | Log,
+    target: object,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    policy: object | None = None,
+    model: object = "items",
+    clip: float | None = None,
+    truth: bool = True,
+    confidence: float = 0.95,
+    trust: bool = False,
+) -> OffPolicy:
+    """Return what another policy would earn, told from what one policy did: IPS, SNIPS, DM and DR.
+
+    `run` is a recorded run whose policy said how likely its answers were; `target` a policy as in `run`,
+    with `settings`. It is asked in the very contexts of the run. `model` is what dm and dr believe of
+    rewards: `items`, `table`, `linear`, `oracle`, a number, an object with fit and predict, or None. `clip`
+    adds estimates with weights held below it. With `truth` the target is run too, on the same people with
+    the same luck. `policy` is the run's own, where that was a Python object.
+
+    For a log of sessions held elsewhere (`read_log`, with columns reward and propensity) `target` names the
+    column with the target's probability of the answer that was given. See `rehearse.experiments.offpolicy`.
+    """
+    from rehearse.experiments import offpolicy
+    from rehearse.experiments.importing import Log
+
+    if isinstance(run, Log):
+        return offpolicy.of_log(run, str(target), clip=clip, confidence=confidence)
+    return offpolicy.of_run(
+        run.folder if isinstance(run, running.Finished) else Path(run),
+        target,
+        settings=settings,
+        policy=policy,
+        model=model,
+        clip=clip,
+        truth=truth,
+        confidence=confidence,
+        trust=trust,
+    )
 
 
 def resume(folder: str | Path, *, policy: object | None = None) -> running.Finished:

@@ -21,7 +21,17 @@ import typer
 
 from rehearse import threads
 from rehearse.errors import RehearseError, UserError
-from rehearse.experiments.commands import browse, create, explore, logs, pair, runs, study, sweep
+from rehearse.experiments.commands import (
+    browse,
+    create,
+    evaluate,
+    explore,
+    logs,
+    pair,
+    runs,
+    study,
+    sweep,
+)
 from rehearse.redact import redacted
 
 OK, FAIL, MISTAKE, UNSURE, NOT_COMPLETED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -46,6 +56,7 @@ COMMANDS = (
     ("track", study.track, "Log runs to MLflow tracking."),
     ("compare", pair.compare, "Compare two policies or two runs."),
     ("sweep", sweep.sweep, "Make the runs of a plan, and one table of them."),
+    ("evaluate", evaluate.evaluate, "Estimate what another policy would earn."),
     ("journey", study.journey, "Tell one person's life; ask what if."),
     ("journeys", study.journeys, "Find the lives worth reading."),
     ("explore", explore.explore, "Turn a scenario's dials in the browser."),

@@ -221,7 +221,7 @@ class Asked:
         padding = self.tile - len(rows) if self._padded else 0
         whole = not padding and len(rows) == len(requests) and rows[0] == 0 and (np.diff(rows) == 1).all()
         padded = rows if not padding else np.concatenate([rows, np.full(padding, rows[0])])
-        asked = _private(requests if whole else requests.take(padded))
+        asked = private(requests if whole else requests.take(padded))
         before = self._tries
         try:
             answer, ms = self._timed(asked)
@@ -272,7 +272,7 @@ def is_foreign(policy: object) -> bool:
     return bool(getattr(policy, "foreign", not ours))
 
 
-def _private(requests: Requests) -> Requests:
+def private(requests: Requests) -> Requests:
     """Return requests without what a model in service would not see; its luck is its own."""
     chance = None
     if requests.chance is not None:

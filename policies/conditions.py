@@ -6,7 +6,7 @@ person and moment, so that no condition depends on who else is asked, or in what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,6 +28,19 @@ class Decider(Protocol):
     def decide(self, requests: Requests) -> Decisions:
         """Answer each request."""
         ...
+
+
+class Overheard:
+    """Changes nothing; someone hears each question and its answer."""
+
+    def __init__(self, inner: Decider, by: Callable[[Requests, Decisions], None]) -> None:
+        self._inner, self._by = inner, by
+
+    def decide(self, requests: Requests) -> Decisions:
+        """Answer, and let it be heard."""
+        decisions = self._inner.decide(requests)
+        self._by(requests, decisions)
+        return decisions
 
 
 class Slow:

@@ -34,6 +34,8 @@ class ObjectPolicy:
         self.one_by_one = isinstance(self._inner, PersonPolicy)
         self.rationales: tuple[str, ...] = tuple(getattr(thing, "rationales", ()))
         self.coupled = bool(getattr(thing, "coupled", False))
+        if callable(getattr(thing, "probabilities", None)):
+            self.probabilities = thing.probabilities
 
     def decide(self, requests: Requests) -> Decisions:
         """Let the object answer."""

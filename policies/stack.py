@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from rehearse.columns import Array
 from rehearse.contract import Decisions, Feedback, Policy, Publishes, Requests, Stage
 from rehearse.policies.asked import Asked
 from rehearse.policies.composed import Composed
-from rehearse.policies.conditions import Deadline, Decider, Guarded, Key, Override, Slow
+from rehearse.policies.conditions import Deadline, Decider, Guarded, Key, Overheard, Override, Slow
 from rehearse.policies.faults import LATER, Faulty
 from rehearse.policies.late import KEPT, Post
 from rehearse.scenario.model import Scenario
@@ -37,6 +37,11 @@ class Stack:
     def decide(self, requests: Requests) -> Decisions:
         """Answer each request."""
         return self._top.decide(requests)
+
+    def overheard(self, by: Callable[[Requests, Decisions], None], *, truth: bool = False) -> None:
+        """Let someone hear every question and its answer; with `truth`, what the world knows too."""
+        self._top = Overheard(self._top, by)
+        self.sees_truth = self.sees_truth or truth
 
     def published(self) -> Mapping[str, Array]:
         """Return what the public knows of the model; nothing of one that tells nothing."""
