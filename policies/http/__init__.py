@@ -28,7 +28,7 @@ from rehearse.policies.complaints import AnswerError, Complaints
 from rehearse.policies.http.chat import ChatPolicy
 from rehearse.policies.http.protocols import FORMS, Form, OpenInference, protocol_of
 from rehearse.policies.http.settings import CHAT, HttpSettings
-from rehearse.policies.http.wire import Reply, Wire, check_address, encoded
+from rehearse.policies.http.wire import Reply, Wire, check_address
 from rehearse.policies.settings import checked
 from rehearse.policies.signature import Signature
 
@@ -67,7 +67,7 @@ class HttpPolicy:
         self._given, self._stage, self._protocol = given, stage, protocol
         self._form: Form = FORMS[protocol](url, given)
         timeout_ms = given.timeout_ms if given.timeout_ms is not None else stage.deadline_ms
-        self._wire = Wire(url, given.secrets, timeout_ms / 1000.0, given.concurrency)
+        self._wire = Wire(url, given.secrets, timeout_ms / 1000.0)
         self._wanted: tuple[str, ...] | None = None
 
     @cached_property
@@ -115,7 +115,7 @@ class HttpPolicy:
         )
 
     def _body(self, requests: Requests, rows: Rows) -> bytes:
-        return encoded(self._form.body(self._signature, requests.take(self._full(rows))))
+        return self._form.body(self._signature, requests.take(self._full(rows)))
 
     def _full(self, rows: Rows) -> Rows:
         missing = self._given.batch - len(rows)

@@ -80,7 +80,7 @@ class ChatPolicy:
         self.complaints = Complaints(url)
         self.tile = given.concurrency * IN_A_TILE
         timeout_ms = given.timeout_ms if given.timeout_ms is not None else stage.deadline_ms
-        self._wire = Wire(url, given.secrets, timeout_ms / 1000.0, given.concurrency)
+        self._wire = Wire(url, given.secrets, timeout_ms / 1000.0)
         self._items = stage.items
         self._scripts: dict[str, Script] = {}
 

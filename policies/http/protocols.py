@@ -3,26 +3,32 @@
 v2      the Open Inference Protocol: POST …/v2/models/NAME/infer, a tensor for each feature or one of all
 mlflow  POST …/invocations: {"dataframe_split": {"columns": […], "data": […]}} -> {"predictions": […]}
 json    POST {"instances": [{…}, …]} -> {"predictions": […]}: a person each, with the features by name and,
-        as for a Python function, items, shown, intent and turn; an answer each, as of a Python function
+        as for a Python function, items, shown, intent and turn, in dialogues acts, text and history;
+        an answer each, as of a Python function
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from operator import add
 from typing import Any, Protocol
 
 import numpy as np
 
 from rehearse.contract import Decisions, Fault, Requests
 from rehearse.exact import Floats
-from rehearse.policies.answers import read_each
+from rehearse.policies.answers import read, read_each
 from rehearse.policies.complaints import AnswerError, Complaints
 from rehearse.policies.function import people
 from rehearse.policies.http.settings import HttpSettings, ProtocolName
+from rehearse.policies.http.wire import encoded
 from rehearse.policies.signature import Signature
 
 PEOPLE = ("items", "shown", "intent", "turn")
 """What a person's question holds besides the features, in plain JSON."""
+SPEAKERS = (*PEOPLE, "acts", "text", "history")
+"""The same where people speak."""
 
 
 class Form(Protocol):
@@ -33,8 +39,8 @@ class Form(Protocol):
     about: str
     """Where the server tells of the model."""
 
-    def body(self, signature: Signature, requests: Requests) -> object:
-        """Return a question as plain values."""
+    def body(self, signature: Signature, requests: Requests) -> bytes:
+        """Return a question."""
         ...
 
     def read(
@@ -63,16 +69,17 @@ class OpenInference:
             return None
         return tuple(str(entry["name"]) for entry in inputs) or None
 
-    def body(self, signature: Signature, requests: Requests) -> object:
+    def body(self, signature: Signature, requests: Requests) -> bytes:
         """Return tensors: one of all features, or one for each."""
         values, datatype = signature.of(requests), self.datatype or "FP32"
         if self.input is not None:
             data = plain(values.reshape(-1))
             whole = {"name": self.input, "shape": list(values.shape), "datatype": datatype, "data": data}
-            return {"inputs": [whole]}
+            return encoded({"inputs": [whole]})
         columns = zip(signature.names, plain(values.T), strict=True)
         shape = [len(values), 1]
-        return {"inputs": [{"name": n, "shape": shape, "datatype": datatype, "data": c} for n, c in columns]}
+        tensors = [{"name": n, "shape": shape, "datatype": datatype, "data": c} for n, c in columns]
+        return encoded({"inputs": tensors})
 
     def read(
         self, reply: object, signature: Signature, requests: Requests, complaints: Complaints
@@ -94,9 +101,10 @@ class Invocations:
         self.asks = url
         self.about = f"{url.removesuffix('/invocations')}/ping"
 
-    def body(self, signature: Signature, requests: Requests) -> object:
+    def body(self, signature: Signature, requests: Requests) -> bytes:
         """Return a data frame."""
-        return {"dataframe_split": {"columns": list(signature.names), "data": plain(signature.of(requests))}}
+        frame = {"columns": list(signature.names), "data": plain(signature.of(requests))}
+        return encoded({"dataframe_split": frame})
 
     def read(
         self, reply: object, signature: Signature, requests: Requests, complaints: Complaints
@@ -112,16 +120,13 @@ class PlainJson:
         self.asks = self.about = url
         self._named = bool(given.outputs.model_fields_set)
 
-    def body(self, signature: Signature, requests: Requests) -> object:
-        """Return people as objects."""
-        rows = zip(plain(signature.of(requests)), people(requests), strict=True)
-        names = signature.names
-        return {
-            "instances": [
-                dict(zip(names, values, strict=True)) | {key: person[key] for key in PEOPLE}
-                for values, person in rows
-            ]
-        }
+    def body(self, signature: Signature, requests: Requests) -> bytes:
+        """Return people as objects: put together as text, since many say the same but for numbers."""
+        keys = [json.dumps(name) + ":" for name in signature.names]
+        numbers = encoded(plain(signature.of(requests))).decode()[2:-2].split("],[")
+        named = (",".join(map(add, keys, row.split(","))) for row in numbers)
+        objects = (",".join(filter(None, pair)) for pair in zip(named, _rest(requests), strict=True))
+        return f'{{"instances":[{{{"},{".join(objects)}}}]}}'.encode()
 
     def read(
         self, reply: object, signature: Signature, requests: Requests, complaints: Complaints
@@ -133,6 +138,8 @@ class PlainJson:
         if not isinstance(found, list) or len(found) != len(requests):
             said = f"{len(found)} predictions" if isinstance(found, list) else f"a {type(found).__name__}"
             raise AnswerError(Fault.WRONG_SHAPE, f"gave {said} to {len(requests)} requests")
+        if requests.talk is None and all(isinstance(answer, str) for answer in found):
+            return read(found, requests, complaints)
         return read_each(found, requests, complaints)
 
 
@@ -141,6 +148,31 @@ FORMS: dict[ProtocolName, type[OpenInference | Invocations | PlainJson]] = {
     "mlflow": Invocations,
     "json": PlainJson,
 }
+
+
+def _rest(requests: Requests) -> Iterator[str]:
+    """Go over what is told of people besides the features, as the inside of a JSON object."""
+    if requests.talk is not None:
+        yield from (_inside(person, SPEAKERS) for person in people(requests))
+        return
+    told: dict[bytes, str] = {}
+    for i, key in enumerate(_situations(requests)):
+        if key not in told:
+            told[key] = _inside(next(people(requests.take(np.array([i])))), PEOPLE)
+        yield told[key]
+
+
+def _situations(requests: Requests) -> list[bytes]:
+    """Return bytes that are the same for people who say the same."""
+    parts = [requests.intent[:, None], requests.shown]
+    parts += [] if requests.available is None else [requests.available]
+    table = np.concatenate([np.ascontiguousarray(part).view(np.uint8) for part in parts], axis=1)
+    listed: list[bytes] = table.view(f"V{table.shape[1]}")[:, 0].tolist()
+    return listed
+
+
+def _inside(person: Mapping[str, Any], keys: Sequence[str]) -> str:
+    return encoded({key: person[key] for key in keys}).decode()[1:-1]
 
 
 def protocol_of(url: str) -> ProtocolName:

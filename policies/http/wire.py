@@ -2,7 +2,7 @@
 
 Whatever lies between the model and us (no connection, no answer in time, a gateway without a service) is
 `Fault.UNREACHED`; what the server says of the question itself (400, 422, 500) is the model's own failure.
-Nothing is followed elsewhere, and no proxy is taken from the environment: calls go to the host named.
+Calls go to the host named and to no other (`connections`).
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import json
 import os
 import re
 import secrets
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rehearse.contract import Fault
 from rehearse.errors import PolicyLoadError
 from rehearse.policies.complaints import AnswerError
+
+if TYPE_CHECKING:
+    from rehearse.policies.http.connections import Connections
 
 LONGEST = 64 * 2**20
 """Bytes of a reply that are read; a longer one is cut off and counts as a failure of the model."""
@@ -44,15 +45,12 @@ class Reply:
 class Wire:
     """A server that is sent JSON; safe to use from several threads."""
 
-    def __init__(self, url: str, hidden: Mapping[str, str], timeout_s: float, connections: int) -> None:
+    def __init__(self, url: str, hidden: Mapping[str, str], timeout_s: float) -> None:
         """Take the address, headers with the environment variables that hold their values, and limits."""
         self.url = url
         self._variables = dict(hidden)
         self._timeout_s = timeout_s
-        self._connections = connections
         self._trace = secrets.token_hex(16)
-        self._making = threading.Lock()
-        self._made: Any = None
 
     @cached_property
     def _secrets(self) -> dict[str, str]:
@@ -62,23 +60,15 @@ class Wire:
             raise PolicyLoadError(problem, "Set it, and run again.")
         return {header: os.environ[name] for header, name in self._variables.items()}
 
-    def _client(self) -> Any:
-        """Return the one client, made when it is first needed, by whichever thread comes first."""
-        import httpx2
+    @cached_property
+    def _connections(self) -> Connections:
+        from rehearse.policies.http.connections import Connections
 
-        with self._making:
-            if self._made is None:
-                limits = httpx2.Limits(
-                    max_connections=self._connections, max_keepalive_connections=self._connections
-                )
-                self._made = httpx2.Client(
-                    headers=marks() | self._secrets,
-                    timeout=self._timeout_s,
-                    limits=limits,
-                    follow_redirects=False,
-                    trust_env=False,
-                )
-            return self._made
+        return Connections(self.url, self._timeout_s, LONGEST)
+
+    @cached_property
+    def _headers(self) -> dict[str, str]:
+        return marks() | self._secrets
 
     def ask(self, url: str, body: bytes, retries: int) -> Reply:
         """Send a question, and again where the infrastructure failed, so often at most."""
@@ -110,31 +100,20 @@ class Wire:
             raise PolicyLoadError(problem, "Start its server, or correct the address.") from None
 
     def _send(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
-        import httpx2
+        from rehearse.policies.http.connections import FAILURES, TooLongError
 
-        due = time.monotonic() + self._timeout_s
-        headers = {"traceparent": f"00-{self._trace}-{secrets.token_hex(8)}-01"}
+        headers = self._headers | {"traceparent": f"00-{self._trace}-{secrets.token_hex(8)}-01"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            with self._client().stream(method, url, content=body, headers=headers) as response:
-                return response.status_code, self._read(response, due)
-        except httpx2.TimeoutException:
+            return self._connections.send(method, url, body, headers)
+        except TooLongError:
+            raise AnswerError(Fault.WRONG_SHAPE, f"answered more than {LONGEST:,} bytes") from None
+        except TimeoutError:
             raise self._late() from None
-        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+        except FAILURES as error:
             said = self._plain(f"{type(error).__name__}: {error}"[:QUOTED])
             raise AnswerError(Fault.UNREACHED, f"was not reached at {self.url}: {said}") from None
-
-    def _read(self, response: Any, due: float) -> bytes:
-        chunks, length = [], 0
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            length += len(chunk)
-            if length > LONGEST:
-                raise AnswerError(Fault.WRONG_SHAPE, f"answered more than {LONGEST:,} bytes")
-            if time.monotonic() > due:
-                raise self._late()
-        return b"".join(chunks)
 
     def _late(self) -> AnswerError:
         sentence = f"was not reached at {self.url}: no answer within {1000 * self._timeout_s:g} ms"

@@ -45,6 +45,11 @@ class Assistant:
         self.bodies, self.headers = [], []
         self.lock = threading.Lock()
 
+    def whole(self, body):
+        """Return what is replied to a question."""
+        content, calls = self.reply(body)
+        return replied({"role": "assistant", "content": content, "tool_calls": as_calls(calls)})
+
     def reply(self, body):
         """Return words and calls: look first, then say something."""
         messages = body["messages"]
@@ -71,6 +76,12 @@ class Assistant:
         return "How about this?", [call("recommend", name=best["name"]), *answers]
 
 
+def replied(message):
+    """Return a message as the protocol has it."""
+    usage = {"prompt_tokens": 100, "completion_tokens": 10}
+    return {"choices": [{"index": 0, "message": message}], "usage": usage}
+
+
 @contextmanager
 def served(assistant):
     """Serve on loopback; give the address."""
@@ -92,11 +103,7 @@ def served(assistant):
                 assistant.headers.append(dict(self.headers))
             time.sleep(assistant.slow.get(number, 0.0))
             status, message = assistant.broken.get(number, (200, None))
-            if message is None:
-                content, calls = assistant.reply(body)
-                message = {"role": "assistant", "content": content, "tool_calls": as_calls(calls)}
-            usage = {"prompt_tokens": 100, "completion_tokens": 10}
-            whole = {"choices": [{"index": 0, "message": message}], "usage": usage}
+            whole = assistant.whole(body) if message is None else replied(message)
             self.send(status, message if isinstance(message, str) else whole)
 
         def send(self, status, told):
@@ -290,6 +297,23 @@ def test_where_nobody_speaks_it_chooses_an_item(tmp_path):
     same = rehearse.run("lending", policy=here, out=tmp_path / "here", users=12, ticks=2, replicas=1)
     actions = [r.turns.query('SELECT action FROM turns ORDER BY "user", tick, turn') for r in (run, same)]
     assert (actions[0]["action"] == actions[1]["action"]).all()
+    assert rehearse.replay(run.folder).same
+
+
+def test_plain_json_speaks_too(tmp_path):
+    """Behind any other address people are sent with text and history, and answered with a text each."""
+
+    class Plain(Assistant):
+        def whole(self, body):
+            seen = body["instances"][0]
+            assert [m["by"] for m in seen["history"]] == ["user", "assistant"] * seen["turn"]
+            return {"predictions": [{"text": THANKS if "bye" in seen["text"] else "One moment."}]}
+
+    with served(Plain()) as url:
+        run = run_with(url.replace("v1/chat/completions", "decide"), tmp_path / "run", {"batch": 1}, users=3)
+    replies = set(run.turns.query("SELECT reply FROM words")["reply"].tolist())
+    assert "One moment." in replies
+    assert replies <= {"One moment.", THANKS}
     assert rehearse.replay(run.folder).same
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -34,6 +35,7 @@ class Service:
     def __init__(self, cut=CUT):
         self.cut = cut
         self.bodies, self.headers, self.connections, self.broken = [], [], set(), {}
+        self.hangs_up = False
 
     def answer(self, path, body):
         """Return what the model says to a question, in the protocol of the path."""
@@ -76,6 +78,7 @@ def served(service):
             service.headers.append(dict(self.headers))
             service.connections.add(self.client_address)
             status, said = service.broken.get(number, (200, None))
+            self.close_connection = service.hangs_up
             if status == 0:
                 self.close_connection = True
                 return None
@@ -182,6 +185,18 @@ def test_a_server_that_never_answers_is_given_up():
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/decide"
         answer = asked(url, timeout_ms=50).decide(made_requests(STAGE, 4))
     assert (answer.fault == Fault.UNREACHED).all()
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again():
+    """A server that hangs up after each reply is called on a new connection, and nothing fails."""
+    service = Service()
+    service.hangs_up = True
+    with served(service) as server:
+        seam = asked(f"{server}/decide")
+        for _ in range(2):
+            assert not seam.decide(made_requests(STAGE, 3)).fault.any()
+            time.sleep(0.2)
+    assert len(service.connections) == 2
 
 
 def test_traffic_is_marked_and_secrets_are_hidden(monkeypatch):
