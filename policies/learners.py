@@ -145,7 +145,7 @@ class Tally:
         reward, shown = np.zeros(self.reward.size), np.zeros(self.shown.size, dtype=np.int64)
         for start in range(0, len(feedback.choice), AT_A_TIME):
             some = slice(start, start + AT_A_TIME)
-            credit, there = _credits(feedback, some)
+            credit, there = credits_of(feedback, some)
             row, place = np.nonzero(there)
             mine = society(feedback.replica[some]).astype(np.int64)
             cell = mine[row] * self.reward.shape[1] + feedback.slate[some][row, place]
@@ -266,7 +266,7 @@ def put_first(slate: Ints, item: Ints) -> Ints:
     return np.take_along_axis(fresh, order, axis=1)[:, : slate.shape[1]]
 
 
-def _credits(feedback: Feedback, some: slice) -> tuple[Floats, Flags]:
+def credits_of(feedback: Feedback, some: slice) -> tuple[Floats, Flags]:
     """Return what each place of some slates earned, and where there was an item."""
     slate, choice = feedback.slate[some], feedback.choice[some, None]
     earns = (slate == choice) | (choice < 0)

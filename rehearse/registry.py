@@ -90,6 +90,12 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("greedy-v1", "rehearse.policies.baselines:Greedy", "the truly best item: an oracle"),
         Entry("epsilon-v1", "rehearse.policies.learners:EpsilonGreedy", "learns from outcomes between ticks"),
         Entry("ucb-v1", "rehearse.policies.bandits:UpperConfidence", "UCB1: the best that may yet be"),
+        Entry("linucb-v1", "rehearse.policies.contextual:LinUCB", "UCB by what is seen of the person"),
+        Entry(
+            "online-logistic-v1",
+            "rehearse.policies.contextual:OnlineLogistic",
+            "a logistic regression for each item, a step a turn",
+        ),
         Entry("thompson-v1", "rehearse.policies.bandits:Thompson", "as often as it may be the best"),
         Entry(
             "threshold-v1", "rehearse.policies.cuts:Threshold", "yes from a value of a feature on, by group"

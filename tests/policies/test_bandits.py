@@ -25,6 +25,8 @@ EVERY = {
     "epsilon-v1": {"epsilon": 0.3},
     "random-v1": {},
     "table-v1": TABLE,
+    "linucb-v1": {},
+    "online-logistic-v1": {"epsilon": 0.3},
     "linear-v1": {"weights": {"a": {"x": 1.0}}, "temperature": 0.5},
 }
 
@@ -134,7 +136,59 @@ def test_a_table_whose_chances_do_not_add_up_is_refused():
         load("table-v1", STAGE, {"chances": [[1.0, 0.0, 0.0], [0.6, 0.2, 0.1]]})
 
 
-@pytest.mark.parametrize("name", ["ucb-v1", "thompson-v1"])
+def test_linucb_is_a_ridge_regression_with_a_bound():
+    """Scores are θ · x + α √(xᵀ A⁻¹ x) of the turns told, item by item."""
+    policy = load("linucb-v1", STAGE, {"alpha": 0.7, "ridge": 2.0, "k": 1, "avoid_shown": False})
+    rng = np.random.default_rng(3)
+    lesson = told(rng.integers(0, 3, 60), rng.random(60))
+    lesson = replace(lesson, features=rng.normal(size=(60, 2)).astype(np.float32))
+    policy.learn(lesson)
+    requests = replace(asked(20), replica=np.full(20, 2, np.int32))
+    x = np.column_stack([requests.features, np.ones(20)]).astype(np.float64)
+    scores = np.empty((20, 3))
+    for item in range(3):
+        mine = lesson.slate[:, 0] == item
+        z = np.column_stack([lesson.features[mine], np.ones(mine.sum())]).astype(np.float64)
+        inverse = np.linalg.inv(2.0 * np.eye(3) + z.T @ z)
+        theta = inverse @ (z.T @ lesson.reward[mine].astype(np.float64))
+        scores[:, item] = x @ theta + 0.7 * np.sqrt(np.einsum("ni,ij,nj->n", x, inverse, x))
+    answer = policy.decide(requests)
+    assert answer.action.tolist() == scores.argmax(axis=1).tolist()
+    assert answer.score == pytest.approx(scores.max(axis=1), rel=1e-5)
+
+
+def test_online_logistic_takes_a_step_a_turn():
+    """The weights are those of AdaGrad's steps taken one by one, in the order of the feedback."""
+    policy = load("online-logistic-v1", STAGE, {"rate": 0.3})
+    rng = np.random.default_rng(4)
+    lesson = told(rng.integers(0, 3, 50), rng.integers(0, 2, 50).astype(float))
+    lesson = replace(lesson, features=rng.normal(size=(50, 2)).astype(np.float32))
+    policy.learn(lesson)
+    weights, squares = np.zeros((3, 3)), np.full((3, 3), 1e-8)
+    for seen, item, reward in zip(lesson.features, lesson.slate[:, 0], lesson.reward, strict=True):
+        x = np.append(seen.astype(np.float64), 1.0)
+        slope = (1.0 / (1.0 + np.exp(-weights[item] @ x)) - reward) * x
+        squares[item] += slope * slope
+        weights[item] -= 0.3 * slope / np.sqrt(squares[item])
+    assert policy.state()["weights"][0] == pytest.approx(weights, rel=1e-9)
+    assert not policy.state()["weights"][1].any()
+
+
+@pytest.mark.parametrize("name", ["linucb-v1", "online-logistic-v1"])
+def test_contextual_bandits_find_what_each_context_wants(name):
+    """Where a pays in one context and b in the other, both come to be served right."""
+    policy = load(name, STAGE, {"features": ["context"]})
+    for tick in range(15):
+        context = np.arange(80) % 2
+        requests = replace(asked(80, context=context), tick=tick, replica=np.full(80, 2, np.int32))
+        answer = policy.decide(requests)
+        lesson = told(answer.action, (answer.action == context).astype(float))
+        policy.learn(replace(lesson, features=requests.features))
+    last = policy.decide(requests).action
+    assert (last == context).mean() > 0.85
+
+
+@pytest.mark.parametrize("name", ["ucb-v1", "thompson-v1", "linucb-v1", "online-logistic-v1"])
 def test_a_bandit_restored_goes_on_as_if_nothing_had_been(name):
     """State taken, given to a fresh copy, gives the same answers after the same lessons."""
     lesson = told([0, 1, 2, 1], [1.0, 0.0, 1.0, 1.0])
