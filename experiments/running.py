@@ -142,6 +142,7 @@ class Production:
     def finish(self, *, report: bool = True) -> Finished:
         """Write the rest of the record, judge it, and write the report, unless nobody wants one."""
         from rehearse.experiments.report import write
+        from rehearse.experiments.report.facts import Remembered
         from rehearse.experiments.verdict import judge
 
         shards = self.assembly.gather(self.meter)
@@ -156,10 +157,11 @@ class Production:
             write_table(self.folder.path / TIES, ties)
         self.manifest |= self._results() | shards
         self.folder.write_manifest(self.manifest)
-        verdict = judge(RunRecord(self.folder.path), self.scenario)
+        record = Remembered(self.folder.path)
+        verdict = judge(record, self.scenario)
         write_text(self.folder.path / VERDICT, verdict.model_dump_json(indent=2) + "\n")
         if report:
-            write(self.folder.path)
+            write(self.folder.path, record)
         stopped = "stopped" in self.manifest
         self.manifest["status"] = STOPPED if stopped else "finished"
         self.folder.write_manifest(self.manifest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2 import Template
+
+    from rehearse.record.reading import RunRecord
+
 REPORT = "report.html"
 VENDORED = ("vega", "vega-lite", "vega-embed")
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def write(folder: Path) -> Path:
-    """Write `report.html` into a finished run's folder and return its path.
+def write(folder: Path, record: RunRecord | None = None) -> Path:
+    """Write `report.html` into a finished run's folder and return its path; `record`, where it is open.
 
     Raises NotFoundError or OutputError where the folder is no finished run or cannot be written.
     """
@@ -31,7 +36,7 @@ def write(folder: Path) -> Path:
     from rehearse.tables import write_text
 
     path = folder / REPORT
-    write_text(path, render(page(Remembered(folder))))
+    write_text(path, render(page(record or Remembered(folder))))
     return path
 
 
@@ -52,12 +57,7 @@ def render(page: Mapping[str, Any]) -> str:
 
 def fill(template: str, page: Mapping[str, Any]) -> str:
     """Fill a template of this package, which is given its style too."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_own(template)).render(**page, style=_own("style.css"))
+    return _template(template).render(**page, style=_own("style.css"))
 
 
 def for_script(data: object) -> str:
@@ -66,10 +66,21 @@ def for_script(data: object) -> str:
     return re.sub("[<>&\u2028\u2029]", lambda found: _UNSAFE[found.group()], text)
 
 
+@cache
+def _template(name: str) -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_own(name))
+
+
 def _own(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+@cache
 def _vendored(name: str) -> str:
     text = _own(f"vendor/{name}.min.js")
     # A source map would be fetched by a browser's developer tools.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rehearse.columns import Columns
-from rehearse.errors import NotFoundError, OutputError
+from rehearse.errors import DataError, NotFoundError, OutputError
 from rehearse.record.recorder import KINDS
 from rehearse.record.scope import Scope
 from rehearse.record.words import WORDS
@@ -99,7 +100,12 @@ class RunRecord:
         for name, file in (("users", USERS), ("ticks", TICKS), ("ties", TIES)):
             if (self.folder / file).is_file():
                 views[name] = str(self.folder / file)
-        return ask(sql, **views)
+        words = set(re.findall(r"\w+", sql.lower()))
+        named = {name: view for name, view in views.items() if name in words}
+        try:
+            return ask(sql, **named)  # opening a table that is not asked takes as long as asking one
+        except DataError:
+            return ask(sql, **views)  # whose message knows all the names
 
     @cached_property
     def _not_recorded(self) -> dict[str, str]:

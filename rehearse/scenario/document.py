@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -97,8 +98,12 @@ def node_of(value: Any, place: Place) -> Node:
     return Node(value, place)
 
 
+@lru_cache(maxsize=8)
 def parse(data: bytes | str, source: str) -> Node:
-    """Read one YAML document; `source` names it in messages. Raises ScenarioError."""
+    """Read one YAML document; `source` names it in messages. Raises ScenarioError.
+
+    The tree is kept for whoever reads the same again, and must not be written into.
+    """
     return _parse(data, source, lambda mark: Place(source, mark.line + 1, mark.column + 1))
 
 

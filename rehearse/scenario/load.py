@@ -86,7 +86,7 @@ def _named(file: Path) -> str:
 def _listed(these: Iterable[Path]) -> list[Listed]:
     found = []
     for file in these:
-        top = parse(file.read_bytes(), file.name).plain()
+        top = parse(file.read_bytes(), str(file)).plain()
         found.append(Listed(str(top["name"]), int(top.get("version", 1)), str(top.get("title", "")), file))
     return sorted(found, key=lambda entry: (entry.name, entry.version))
 
