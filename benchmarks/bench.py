@@ -1,7 +1,7 @@
 """Measure everything in one go: writes `benchmarks/latest.json` and the table of `docs/performance.md`.
 
     python benchmarks/bench.py --peers     all of it, with the peers installed beside: some 20 minutes
-    python benchmarks/bench.py --quick     a smoke run in a minute; writes nothing without --out
+    python benchmarks/bench.py --quick     a smoke run in one process; writes nothing without --out
 
 Every figure that the project promises is a ratio, and both sides of a ratio are measured in this run,
 one after the other and repeatedly, each in a process of its own on one thread; the best repetition
@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import measuring
 import performance
 import sections
 from measuring import HERE, NotMeasured, machine, written
@@ -71,6 +72,7 @@ def main() -> int:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     if asked.quick:
         os.environ["REHEARSE_FAST"] = "0"  # making kernels ready would take longer than all the rest
+        measuring.IN_THIS_PROCESS = True
     ledger, asked.machine = Ledger(), machine()
     chosen = sections.all_of(quick=asked.quick, make_peers=asked.peers, repeats=asked.repeats)
     out, page = asked.out, asked.page

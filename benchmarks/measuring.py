@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import platform
+import runpy
 import subprocess
 import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 HERE = Path(__file__).parent
 SHOWN = ("numpy", "scipy", "numba", "pyarrow", "mesa", "duckdb", "ray")
 """Libraries whose versions are told with the figures."""
+
+
+IN_THIS_PROCESS = False
+"""Whether scripts share this process: then figures mean little, and nothing is loaded twice."""
 
 
 class NotMeasured(Exception):  # noqa: N818 (it is no error: the figure stays empty, with this as the reason)
@@ -35,7 +43,9 @@ def script(
     if not (HERE / name).is_file():
         problem = f"there is no {name} yet"
         raise NotMeasured(problem)
-    said = _run([str(python), str(HERE / name), *map(str, arguments)], limit_s)
+    words = [str(HERE / name), *map(str, arguments)]
+    here = IN_THIS_PROCESS and python == sys.executable
+    said = _here(words) if here else _run([str(python), *words], limit_s)
     return json.loads(said.splitlines()[-1]) if answers else said
 
 
@@ -64,6 +74,20 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "load before": os.getloadavg()[0],
     } | {name: _version(name) for name in SHOWN}
+
+
+def _here(words: list[str]) -> str:
+    said = io.StringIO()
+    try:
+        with patch.object(sys, "argv", words), contextlib.redirect_stdout(said):
+            runpy.run_path(words[0], run_name="__main__")
+    except ImportError as error:
+        raise NotMeasured(str(error)) from error
+    except SystemExit as ended:
+        if ended.code:
+            problem = f"{Path(words[0]).name} failed"
+            raise NotMeasured(problem) from ended
+    return said.getvalue()
 
 
 def _run(command: list[str], limit_s: float) -> str:

@@ -37,7 +37,7 @@ def measure(users: int = USERS, ticks: int = TICKS, *, quick: bool = False) -> d
     best: dict[str, dict[str, float]] = {}
     ratios = []
     for nth in range(1 if quick else REPEATS):
-        arms = _round(users, ticks, others=nth == 0)
+        arms = _round(users, ticks, others=nth == 0 and not quick)
         ratios.append(arms["2 local"]["rate"] / arms["copies"]["rate"])
         for name, found in arms.items():
             if name not in best or found["rate"] > best[name]["rate"]:

@@ -1,18 +1,22 @@
 """The examples: each runs as it stands, and prints what the file beside it says.
 
+They run in the process of the tests, where all is loaded; `.ci/run` runs each in a process of its own.
+
 After a change that is meant, write the files anew: python examples/NAME.py > examples/NAME.out
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
-import subprocess
-import sys
+import runpy
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from rehearse.experiments.cli import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NEEDS = {"train_traveller_model": ("skops", "sklearn"), "train_in_gym": ("gymnasium", "gym")}
@@ -22,25 +26,25 @@ VERDICTS = {0, 1, 3}
 """The exit codes of a run that was completed and judged."""
 
 
-def run(folder, *arguments):
-    """Run this Python in a folder, and return what became of it."""
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+def run(folder, path):
+    """Run an example in a folder, and return what it printed."""
+    said = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(said):
+        runpy.run_path(str(path), run_name="__main__")
+    return said.getvalue()
 
 
 def rehearse(folder, reference):
     """Rehearse a model by its reference on the command line, and return the object that is printed."""
-    code = "import sys; from rehearse.experiments.cli import main; sys.exit(main())"
-    done = run(folder, "-c", code, "run", "travel", "--policy", reference, *SMALL)
-    assert done.returncode in VERDICTS, done.stderr
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    said = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(said):
+        assert main(["run", "travel", "--policy", reference, *SMALL]) in VERDICTS
+    return json.loads(said.getvalue())
 
 
 @pytest.fixture(scope="module", params=sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def example(request, tmp_path_factory):
-    """Return an example that was run, what became of it, and the folder that it ran in."""
+    """Return an example that was run, what it printed, and the folder that it ran in."""
     needed, extra = NEEDS.get(request.param.stem, ("rehearse", ""))
     if find_spec(needed) is None:
         pytest.skip(f"{needed} is not installed (extra {extra})")
@@ -50,9 +54,8 @@ def example(request, tmp_path_factory):
 
 def test_an_example_prints_what_stands_beside_it(example):
     """Each example ends well, and its output is the expected one, to the letter."""
-    path, done, _ = example
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == path.with_suffix(".out").read_text(encoding="utf-8")
+    path, said, _ = example
+    assert said == path.with_suffix(".out").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("example", [EXAMPLES / "train_traveller_model.py"], indirect=True)

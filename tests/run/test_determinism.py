@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -109,14 +108,13 @@ def test_a_foreign_model_gets_tiles_of_one_shape(travel):
 
 
 PROGRAM = """
-import sys
 from pathlib import Path
 from rehearse.experiments import folder
 from rehearse.experiments.api import load
 from rehearse.experiments.running import run
 folder.CHECKPOINT_SECONDS = 0.05
 folder.CHECKPOINT_SHARE = 1.0
-run(load("travel", users=60, ticks=40, replicas=3), policy="epsilon-v1", out=Path(sys.argv[1]))
+run(load("travel", users=60, ticks=40, replicas=3), policy="epsilon-v1", out=Path(out))
 """
 
 
@@ -139,14 +137,18 @@ def test_a_run_that_is_told_to_stop_is_resumed_to_the_same_digest(told, tmp_path
 def ended_early_and_resumed(folder, told, moment, whole_run):
     """End a run by a signal at a part of its time, resume it, and hold it against the whole run."""
     digest, turns, seconds = whole_run
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)], stderr=subprocess.DEVNULL)
+    context = multiprocessing.get_context("forkserver")  # from where all is loaded: that is not the point
+    context.set_forkserver_preload(["rehearse.experiments.running", "rehearse.agents.model"])
+    process = context.Process(target=exec, args=(PROGRAM, {"out": str(folder)}))
+    process.start()
     began = time.monotonic()
-    while not (folder / "manifest.json").exists() and process.poll() is None:
+    while not (folder / "manifest.json").exists() and process.is_alive():
         time.sleep(0.005)
         assert time.monotonic() - began < 120
     time.sleep(moment * seconds)
-    os.kill(process.pid, told)
-    process.wait()
+    if process.is_alive():
+        os.kill(process.pid, told)
+    process.join()
     done = resume(folder)
     assert done.digest == digest
     assert not list(folder.rglob(".*.part"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -213,14 +212,13 @@ def test_a_policy_that_was_an_object_is_given_again(tmp_path):
 
 
 PROGRAM = """
-import sys
 from pathlib import Path
 from rehearse.experiments import folder
 from rehearse.experiments.folder import RunFolder
 from rehearse.experiments.forking import fork
 folder.CHECKPOINT_SECONDS = 0.02
 folder.CHECKPOINT_SHARE = 1.0
-fork(Path(sys.argv[1]), 4, settings={"people.behaviour.outside": 2.5}, out=Path(sys.argv[2]))
+fork(Path(parent), 4, settings={"people.behaviour.outside": 2.5}, out=Path(out))
 """
 
 
@@ -228,14 +226,19 @@ fork(Path(sys.argv[1]), 4, settings={"people.behaviour.outside": 2.5}, out=Path(
 def test_a_killed_fork_is_resumed_to_the_same_digest(parent, bold, wait, tmp_path):
     """SIGKILL before or after the tick leaves a fork that resumes to the digest it would have had."""
     folder = tmp_path / "fork"
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(parent.folder), str(folder)])
+    context = multiprocessing.get_context("forkserver")  # from where all is loaded: that is not the point
+    context.set_forkserver_preload(["rehearse.experiments.running", "rehearse.agents.model"])
+    names = {"parent": str(parent.folder), "out": str(folder)}
+    process = context.Process(target=exec, args=(PROGRAM, names))
+    process.start()
     began = time.monotonic()
-    while not (folder / "manifest.json").exists() and process.poll() is None:
+    while not (folder / "manifest.json").exists() and process.is_alive():
         time.sleep(0.005)
         assert time.monotonic() - began < 120
     time.sleep(wait)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    if process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
     assert api.resume(folder).digest == bold.digest
     assert api.replay(folder).same
 

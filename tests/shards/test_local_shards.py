@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,28 +155,33 @@ run(scenario, policy="epsilon-v1", out=Path(sys.argv[1]), spread=Spread(int(sys.
 """
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 3), (2, 1)])
-def test_a_killed_run_is_finished_by_any_number_of_shards(tmp_path, before, after):
-    """A run that was killed is resumed with more shards than before, or in one process."""
-    folder = tmp_path / "run"
-    process = begun(folder, before)
-    process.kill()
-    process.wait()
-    scenario = load("travel", users=60, ticks=30, replicas=3)
-    assert resume(folder, spread=Spread(after)).digest == recorded(scenario)
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_shards_end_with_the_run_and_leave_nothing_behind(tmp_path, how):
-    """However a run ends, its processes end within seconds and shared memory is empty again."""
-    process = begun(tmp_path / "run", 2)
+@pytest.fixture(scope="module", params=[signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def ended(request, tmp_path_factory):
+    """Return a run in two shards that was ended early: its folder, its number, and its processes."""
+    folder = tmp_path_factory.mktemp("ended") / "run"
+    process = begun(folder, 2)
     children = psutil.Process(process.pid).children(recursive=True)
-    assert children
-    process.send_signal(how)
+    process.send_signal(request.param)
     process.wait(10)
+    return folder, process.pid, children
+
+
+def test_shards_end_with_the_run_and_leave_nothing_behind(ended):
+    """However a run ends, its processes end within seconds and shared memory is empty again."""
+    _, number, children = ended
+    assert children
     _, left = psutil.wait_procs(children, timeout=5)
     assert not left
-    assert not list(SHARED_MEMORY.glob(f"rehearse-{process.pid}-*"))
+    assert not list(SHARED_MEMORY.glob(f"rehearse-{number}-*"))
+
+
+def test_a_run_that_ended_early_is_finished_by_any_number_of_shards(ended, tmp_path):
+    """A run that was ended is resumed with more shards than before, or in one process."""
+    folder, _, _ = ended
+    whole = recorded(load("travel", users=60, ticks=30, replicas=3))
+    for shards in (3, 1):
+        copy = shutil.copytree(folder, tmp_path / str(shards))
+        assert resume(copy, spread=Spread(shards)).digest == whole
 
 
 def begun(folder: Path, shards: int) -> subprocess.Popen[bytes]:
