@@ -162,7 +162,7 @@ def ended(request, tmp_path_factory):
     process = begun(folder, 2)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(request.param)
-    process.wait(10)
+    process.wait(30)
     return folder, process.pid, children
 
 
