@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rehearse.agents.apart import parted
 from rehearse.agents.everyone import Everyone
 from rehearse.agents.ties import Ties, freeze, side_by_side
 from rehearse.chance import Chance
@@ -121,7 +122,7 @@ def build_all(
         ties = build(graph, count=count, replicas=replicas, groups=groups, chance=chance, layer=name)
         if ties is not None:
             found[name] = ties
-    return found
+    return parted(found, society, count, len(replicas)) if society.apart else found
 
 
 def from_networkx(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.agents.copula import Copula, copula_of, measured
+from rehearse.agents.instead import coded, set_traits
 from rehearse.agents.persona import BASE, STARTS, TAKEN, TASTE, TRAITS, Persona, check_spelling, personas
 from rehearse.agents.source import PeopleTable, codes_of_words, open_table
 from rehearse.chance import Chance
@@ -22,6 +23,7 @@ from rehearse.columns import Columns, Rows
 from rehearse.errors import DataError, NotFoundError, ScenarioError, did_you_mean
 from rehearse.exact import Floats, normal_cdf
 from rehearse.scenario.distributions import Empirical, at_score, law_of, quantile, within
+from rehearse.scenario.instead import Instead
 from rehearse.scenario.people import Correlation, Distribution, Grouping, People
 
 BLOCK = 1 << 15
@@ -60,8 +62,12 @@ def draw(
     columns["taste"] = np.empty((len(user), len(attributes)), dtype=maker.kind(TASTE))
     for start in range(0, len(user), BLOCK):
         maker.fill(columns, slice(start, start + BLOCK))
+    set_traits(people.instead, columns, trait_names(columns))
     if people.groups is not None:
         columns["group"] = _groups(people.groups, columns, source, chance)
+    columns["group"] = coded(
+        people.instead, "group", np.asarray(columns["group"], np.int8), group_names(people)
+    )
     return columns
 
 
@@ -115,6 +121,7 @@ class _Maker:
     chance: Chance
     precise: tuple[str, ...]
     """The columns that are kept in 64 bits."""
+    instead: tuple[Instead, ...]
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -135,7 +142,7 @@ class _Maker:
         for copula in self.copulas:
             independent = {n: self.chance.normal(_purpose(n), replica, user)[:, 0] for n in copula.of}
             block.scores.update(copula.mix(independent))
-        segment = self._deal(block)
+        segment = coded(self.instead, "segment", self._deal(block), [one.segment for one in self.personas])
         columns["segment"][part] = segment
         for name in self.traits:
             columns[name][part] = self._values(name, block, segment)
@@ -215,6 +222,7 @@ def _maker(
         spread={c: Empirical.of(observed[c], weights) for c in _columns_of(kinds, together)},
         chance=chance,
         precise=people.society.precise,
+        instead=people.instead,
     )
 
 

@@ -195,6 +195,17 @@ def freeze(
     return Ties(*_compressed(count, keys[summed != 0.0]), summed[summed != 0.0], mutual=not directed)
 
 
+def untied(ties: Ties, one: Rows, other: Rows) -> Ties:
+    """Return ties without those between pairs of rows, whichever of the two listens."""
+    owner = np.repeat(np.arange(len(ties), dtype=np.int64), ties.degree)
+    keys = owner * len(ties) + ties.indices
+    gone = np.isin(keys, np.concatenate([one * len(ties) + other, other * len(ties) + one]))
+    fewer = np.bincount(owner[gone], minlength=len(ties))
+    indptr = ties.indptr - np.concatenate([[0], np.cumsum(fewer)])
+    weights = None if ties.weights is None else ties.weights[~gone]
+    return Ties(indptr, ties.indices[~gone], weights, ties.mutual)
+
+
 def side_by_side(parts: Sequence[Ties]) -> Ties:
     """Return the unweighted ties of societies of their own as those of one population, in their order."""
     if len(parts) == 1:

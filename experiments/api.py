@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rehearse.agents.user import User
     from rehearse.columns import Columns
     from rehearse.experiments.compare import Comparison
+    from rehearse.experiments.counterfactual import Counterfactual
     from rehearse.experiments.deciding import Decision
     from rehearse.experiments.importing import Log
     from rehearse.experiments.offpolicy import OffPolicy
@@ -287,6 +288,42 @@ def compare(a: str | Path, b: str | Path, *, across: bool = False) -> Comparison
     from rehearse.record.reading import RunRecord
 
     return compare_records(RunRecord(a), RunRecord(b), across=across)
+
+
+def counterfactual(
+    of: str | Path | Mapping[str, Any] | Scenario,
+    *,
+    flip: str | Sequence[str] = (),
+    instead: str | Sequence[str] = (),
+    without: str | Sequence[str] = (),
+    without_tie: str | Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    policy: object | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    trust: bool = False,
+    **changes: Any,
+) -> Counterfactual:
+    """Say what becomes of the same people with the same luck if one thing is otherwise.
+
+    `of` is the folder of a run, or a scenario, which is then run first (`changes` are those of `load`).
+    `flip` names a group, a segment or a 0-or-1 trait; `instead` sets what everybody has (`income*1.1`,
+    `group=blue`); `without` is a path that is taken out (`faults.0`); `without_tie` a pair (`12-57`);
+    `settings` any other change. `people` of a run are in `OUT/attribution.parquet`, a row each.
+    """
+    from rehearse.experiments.counterfactual import Change
+    from rehearse.experiments.counterfactual import counterfactual as made
+
+    listed = [[one] if isinstance(one, str) else list(one) for one in (flip, instead, without, without_tie)]
+    run = isinstance(of, str | Path) and (Path(of) / "manifest.json").is_file()
+    return made(
+        Path(str(of)) if run else load(of, **changes),
+        Change(listed[0], listed[1], listed[2], listed[3], settings=settings or {}),
+        policy=policy,
+        data=None if data is None else Path(data),
+        out=None if out is None else Path(out),
+        trust=trust,
+    )
 
 
 def decide(

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rehearse.experiments.api import (
         compare,
+        counterfactual,
         decide,
         fork,
         load,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "compare",
+    "counterfactual",
     "decide",
     "fork",
     "load",

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict
 from rehearse.scenario.emergence import ALONG_TIES
+from rehearse.scenario.instead import Instead
 from rehearse.scenario.laws import Laws
 from rehearse.scenario.lifecycle import Arrivals, Churn, Returns, by_friends
 from rehearse.scenario.noise import Manner
@@ -329,6 +330,8 @@ class People(Strict):
     segments: tuple[Segment, ...] = Field(default=(), max_length=100)
     """Whoever is in none of them is `base`."""
     groups: Grouping | None = None
+    instead: tuple[Instead, ...] = ()
+    """What is set instead of what is drawn: the same people, but for one thing."""
     visible: tuple[str, ...] = ()
     """Which traits the model may see; all else it must infer."""
     behaviour: Behaviour = Behaviour()

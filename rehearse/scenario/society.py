@@ -108,6 +108,8 @@ class Society(Strict):
     """The ties of the layer `friends`."""
     layers: dict[Name, Graph] = {}
     """More layers of ties by name, such as colleagues."""
+    apart: tuple[tuple[int, int], ...] = ()
+    """Pairs of people (ids, in every replica) who do not know each other, in any layer, though they would."""
     influences: tuple[Influence, ...] = ()
     """Short for the commonest rules, on the layer `friends`."""
     order: Literal["synchronous", "sequential"] = "synchronous"
