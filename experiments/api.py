@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.experiments import composition, running, tracking
+from rehearse.experiments import alerts, composition, running, tracking
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
@@ -65,6 +65,7 @@ def run(
     over_memory: bool = False,
     tile: int | None = None,
     track: str | None = None,
+    alert: str | Sequence[str] = (),
     **changes: Any,
 ) -> running.Finished:
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
@@ -77,11 +78,15 @@ def run(
     `over_memory`. `tile` is how many rows every call to a model of yours has, padded (256); 0 means all
     who ask, not padded. `track` is an MLflow server or store that the run is logged to (`track` does the
     same later), or `mlflow` for that of MLFLOW_TRACKING_URI; where it does not take the run, that is a
-    warning. Warns where the model failed to answer, and says how: see `Finished.problems`.
+    warning. `alert` is the address of an Alertmanager (…/api/v2/alerts) or of a webhook, or several, that are
+    told what failed and which monitors rang; where none could be sent, that is a warning. Warns where the
+    model failed to answer, and says how: see `Finished.problems`.
     """
     uri = None if track is None else tracking.destination(track)
+    resolved = load(scenario, **changes)
+    to = alerts.receivers(alert, resolved)
     finished = running.run(
-        load(scenario, **changes),
+        resolved,
         policy=policy,
         data=None if data is None else Path(data),
         out=None if out is None else Path(out),
@@ -92,6 +97,7 @@ def run(
         over_memory=over_memory,
         tile=tile,
     )
+    alerts.send(finished, to, lambda problem: warnings.warn(problem, stacklevel=4))
     for problem in finished.problems[:1]:
         warnings.warn(f"The model {problem}. `problems` of the result has all of them.", stacklevel=2)
     logged = None if uri is None else tracking.attempt(finished.folder, uri)

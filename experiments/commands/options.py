@@ -33,6 +33,15 @@ Users = Annotated[str | None, typer.Option(metavar="N", help="People in each soc
 Ticks = Annotated[str | None, typer.Option(metavar="N", help="How long, in units of simulated time.")]
 Seed = Annotated[str | None, typer.Option(metavar="N", help="The root of all chance.")]
 Replicas = Annotated[str | None, typer.Option(metavar="N", help="How many independent societies.")]
+Alerts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--alert",
+        metavar="URL",
+        envvar="REHEARSE_ALERT",
+        help="Tell Alertmanager (…/api/v2/alerts) or a webhook what failed and rang. May be repeated.",
+    ),
+]
 Shards = Annotated[
     str | None, typer.Option(metavar="N", help="Deal the run to N processes; the result is the same.")
 ]

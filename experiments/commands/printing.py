@@ -21,6 +21,11 @@ def print_json(value: Any, indent: int | None = None) -> None:
     typer.echo(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
 
 
+def complain(problem: str) -> None:
+    """Say on stderr what went wrong where the command goes on."""
+    typer.echo(f"rehearse: {problem}", err=True)
+
+
 def as_data(value: Any) -> Any:
     """Return dataclasses and named tuples, however nested, as dicts and lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rehearse.experiments.commands.options import (
+    Alerts,
     AsJson,
     Data,
     Folder,
@@ -28,7 +29,7 @@ from rehearse.experiments.commands.options import (
     Users,
     Wanted,
 )
-from rehearse.experiments.commands.printing import lines_of, print_json, stdout_for_us, whole
+from rehearse.experiments.commands.printing import complain, lines_of, print_json, stdout_for_us, whole
 from rehearse.experiments.commands.progress import Bar
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def run(
     shards: Shards = None,
     on: On = "local",
     track: Track = None,
+    alert: Alerts = None,
 ) -> int:
     """Rehearse a scenario; print the verdict and where the record and the report are.
 
@@ -72,9 +74,10 @@ def run(
     from rehearse.scenario.load import load
 
     found = load(scenario, sets=sets or (), users=users, ticks=ticks, seed=seed, replicas=replicas)
-    from rehearse.experiments import running  # a mistake in the scenario is told before this is loaded
+    from rehearse.experiments import alerts, running  # a mistake in the scenario is told before these load
 
     uri = _uri(track)
+    to = alerts.receivers(alert or (), found)
     with stdout_for_us(), Bar(found.name, quiet=quiet) as bar:
         finished = running.run(
             found,
@@ -91,6 +94,7 @@ def run(
             record=record,
         )
         tracked = _tracked(finished, uri)
+    alerts.send(finished, to, complain)
     return _told(finished, as_json=as_json, quiet=quiet, tracked=tracked)
 
 
