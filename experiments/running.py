@@ -75,11 +75,7 @@ class Finished:
         return list(self.turns.verdict["alarms"])
 
     def series(self, name: str) -> NDArray[np.float64]:
-        """Return a series that can be watched, by name as in `monitors`, shape (replicas, ticks).
-
-        Of `actions`: (kinds, replicas, ticks); of what is of all replicas together, such as `gap:acceptance`,
-        one row. NaN where there was nothing. Raises UserError where it is not there.
-        """
+        """Return what `monitors` may watch, by name; shapes and errors are those of `streams.values_of`."""
         from rehearse.experiments.streams import values_of
 
         return values_of(self.turns, name)

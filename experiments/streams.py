@@ -87,7 +87,11 @@ def stream(record: Readable, name: str) -> Stream | None:
 
 
 def values_of(record: Readable, name: str) -> Floats:
-    """Return a series by replica and tick, as `Finished.series` does."""
+    """Return a series by name, shape (replicas, ticks); `actions` has (kinds, replicas, ticks).
+
+    What is of all replicas together, such as `gap:acceptance`, has one row. NaN where there was nothing.
+    Raises UserError where there is no such series, or what it is read off was not recorded.
+    """
     check(name)
     found = stream(record, name)
     if found is None:
