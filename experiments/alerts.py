@@ -148,7 +148,7 @@ def _bound(criterion: Mapping[str, Any]) -> str:
 
 def _wire(receiver: Receiver) -> Wire:
     hidden = {"Authorization": AUTHORIZATION} if os.environ.get(AUTHORIZATION) else {}
-    return Wire(receiver.url, hidden, TIMEOUT_S, 1)
+    return Wire(receiver.url, hidden, TIMEOUT_S)
 
 
 def _from_environment(found: re.Match[str]) -> str:
