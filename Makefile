@@ -29,7 +29,7 @@ install = $(uv) pip install --quiet --python $(BIN)/python $(1) 2>$(VENV)/uv.log
 # By name, because a comma would end an argument of $(call).
 tested := $(WHEEL)[sklearn,gym,onnx,drift]
 
-.PHONY: help demo test check lint types imports wheel science bench worlds clean
+.PHONY: help demo test check lint types imports wheel science faults bench worlds clean
 
 help:  ## say what can be made
 	@echo "make TARGET, where TARGET is one of:"
@@ -63,6 +63,10 @@ wheel: $(WHEEL)  ## build the wheel in dist/ (from the source distribution, whic
 
 science: $(VENV)/.rehearse $(VENV)/.tools  ## only the tests against published and independent results
 	OPENBLAS_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/pytest -m science $(ARGS)
+
+faults: $(VENV)/.rehearse $(VENV)/.tools  ## every kind of fault, at every rate, with every scenario (15 minutes)
+	REHEARSE_FAULTS=all OPENBLAS_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/pytest -n auto $(ARGS) \
+	    tests/run/test_faults_of_a_run.py
 
 bench: $(VENV)/.rehearse $(VENV)/.tools  ## measure speed and memory, rewrite docs/performance.md (20 minutes)
 	OPENBLAS_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python benchmarks/bench.py --peers $(ARGS)

@@ -65,7 +65,7 @@ class End(Code):
     TIME_BUDGET = 7
     GUARD = 8
     POLICY_ERROR = 9
-    """Left because the model failed to answer."""
+    """Left because no answer came; whose failure that was, the fault of the turn says."""
     INFRA_ERROR = 10
     TRANSFERRED = 11
     """The model handed the person over to somebody else."""
