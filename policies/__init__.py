@@ -13,6 +13,7 @@ from rehearse.policies.fallback import Fallback
 from rehearse.policies.faults import Faults
 from rehearse.policies.guard import Guard
 from rehearse.policies.loading import load
+from rehearse.policies.refitted import refitted
 from rehearse.policies.rollback import Rollback
 from rehearse.policies.shadow import Shadow
 from rehearse.policies.split import Split
@@ -32,5 +33,6 @@ __all__ = [
     "Shadow",
     "Split",
     "load",
+    "refitted",
     "stack",
 ]

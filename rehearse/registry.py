@@ -96,6 +96,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
             "rehearse.policies.contextual:OnlineLogistic",
             "a logistic regression for each item, a step a turn",
         ),
+        Entry("refitted-v1", "rehearse.policies.refitted:Refitted", "an estimator, fitted on what it caused"),
         Entry("thompson-v1", "rehearse.policies.bandits:Thompson", "as often as it may be the best"),
         Entry(
             "threshold-v1", "rehearse.policies.cuts:Threshold", "yes from a value of a feature on, by group"

@@ -22,6 +22,7 @@ STAGE = Stage(
 )
 SETTINGS = {
     "linear-v1": {"weights": {"gc": -0.5, "air": {"1": 0.3, "hinc": 0.2}}},
+    "refitted-v1": {"estimator": "sklearn.linear_model:LinearRegression"},
     "table-v1": {"chances": [[0.4, 0.3, 0.2, 0.1]]},
     "bands-v1": {"feature": "hinc", "cuts": [-1.0, 0.0, 1.0]},
     "interleaved-v1": {"policy": "popular-v1"},
@@ -51,6 +52,7 @@ ONE_ITEM = {
     "bands-v1",
     "logistic-v1",
     "table-v1",
+    "refitted-v1",
     "split-v1",
     "shadow-v1",
     "rollback-v1",
