@@ -26,6 +26,7 @@ from rehearse.policies.sandbox import must_allow_url, walled
 from rehearse.policies.stack import Stack, stack
 from rehearse.record.reading import RunRecord
 from rehearse.record.recorder import Recorder
+from rehearse.record.words import WORDS, recall
 from rehearse.scenario.model import Scenario
 
 Override = Mapping[tuple[int, int, int, int], int]
@@ -115,6 +116,8 @@ def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     chosen = range(scenario.replicas) if props.replicas is None else sorted(props.replicas)
     replicas = np.asarray(chosen, dtype=np.int32)
     world = world_of(scenario, props.data, chance, replicas)
+    if props.answers is not None:
+        _recall(world, RunRecord(props.answers))
     make_people: Callable[..., Users] = registry.load("people", scenario.people.model)
     users = dressed(make_people(scenario.people, world, chance, replicas, props.only), world, scenario)
     give_back()  # what drawing a graph took is several times what it leaves
@@ -148,6 +151,13 @@ def _network(users: Users) -> Network | None:
     return None if ties is None else Network(ties.indptr, ties.indices)
 
 
+def _recall(world: World, record: RunRecord) -> None:
+    """Let a language model that lends its words say them as it did, where a record is made again."""
+    domain = getattr(world, "domain", None)
+    if domain is not None and (record.folder / WORDS).is_dir():
+        recall(record.query(f"SELECT heard, said, answered, reply, own FROM {WORDS}"), domain)
+
+
 def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:
     """Return the scenario's policy, or the one given as an object, within its conditions."""
     given = props.policy if props.policy is not None else scenario.policy.name
@@ -172,7 +182,8 @@ def world_of(scenario: Scenario, data: Path | None, chance: Chance, replicas: In
     factory = registry.load("worlds", scenario.world.name)
     settings: Mapping[str, Any] = scenario.world.settings
     drift = tuple(change for change in scenario.drift if not change.of_people)
-    world: World = factory(settings, data=data, drift=drift, chance=chance)
+    with walled(scenario.sandbox):
+        world: World = factory(settings, data=data, drift=drift, chance=chance)
     if replicas is not None and isinstance(world, Begins):
         world.begin(replicas)
     return world

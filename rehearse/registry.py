@@ -172,7 +172,7 @@ _BUILT_IN: dict[Kind, tuple[Entry, ...]] = {
         Entry("rewiring-v1", f"{_RULES}.rewiring:Rewiring", "swap a dissimilar friend for a similar one"),
         Entry("word-of-mouth-v1", f"{_RULES}.mouth:WordOfMouth", "tell friends how the model served"),
     ),
-    "clients": (),
+    "clients": (Entry("chat-v1", "rehearse.policies.http.client:ChatClient", "a chat model at an address"),),
 }
 
 

@@ -61,14 +61,27 @@ def load(name: str) -> Domain:
     return made(told, rows, str(path))
 
 
-def worded(domain: Domain, client: str) -> Domain:
-    """Return a domain whose words come from a language model: FILE.py:NAME of what makes a client.
+class ClientSpec(Strict):
+    """A language model: what makes a client, and the settings that it takes."""
+
+    name: str
+    """The address of a chat model, a registered name, or FILE.py:NAME."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+def worded(domain: Domain, client: str | ClientSpec) -> Domain:
+    """Return a domain whose words come from a language model.
 
     Raises NotFoundError where there is nothing of that name, UserError where it is no client.
     """
-    made = registry.load("clients", client)()
+    spec = ClientSpec(name=client) if isinstance(client, str) else client
+    settings = spec.settings
+    name = spec.name
+    if name.startswith(("http://", "https://")):
+        name, settings = "chat-v1", {"url": spec.name} | settings
+    made = registry.load("clients", name)(**settings)
     if not callable(getattr(made, "complete", None)):
-        problem = f"world.settings.client: {client!r} gives a {type(made).__name__}, which has no `complete`."
+        problem = f"world.settings.client: {name!r} gives a {type(made).__name__}, which has no `complete`."
         raise UserError(problem, "Name a class or a function that gives something with complete(prompt).")
     return replace(domain, phrases=Model(made, cast("Templates", domain.phrases)))
 

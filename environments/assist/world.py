@@ -88,9 +88,9 @@ class Settings(Strict):
 
     domain: str = "lodging"
     """A domain that ships, or a YAML file of one's own; data given for the run (CamRest676) replaces it."""
-    client: str = ""
-    """A language model that renders acts and reads text instead of the templates: FILE.py:NAME of what gives
-    something with `complete(prompt)`. None by itself."""
+    client: str | domains.ClientSpec = ""
+    """A language model that renders acts and reads text instead of the templates: the address of a chat
+    model, or FILE.py:NAME of what gives something with `complete(prompt)`. None by itself."""
     noise: Noise = Noise()
     reward: Reward = Reward()
     missed: NotNegative = 10.0

@@ -90,3 +90,17 @@ class ChatSettings(CallSettings):
     """Conversations under way at a time, each on a connection of its own that is kept."""
     price: Price | None = None
     """What tokens cost; the column `spent` then tells of it."""
+
+
+class ClientSettings(Strict):
+    """Settings of a language model that lends its words."""
+
+    model: str = "default"
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    seed: int = 0
+    timeout_ms: Annotated[float, Field(gt=0.0)] = 30_000.0
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    secrets: dict[str, str] = Field(default_factory=dict)
+    """Headers whose values are secret, each with the environment variable that holds it."""
+    body: dict[str, Any] = Field(default_factory=dict)
+    """More fields of every question."""

@@ -134,23 +134,36 @@ class Model:
 
     def text(self, acts: Sequence[DialogueAct], by: str) -> str:
         """Return acts in the words of the model."""
-        plain = self.templates.text(acts, by)
-        return self._ask(f"Say this as the {by} of a telephone service, adding nothing: {plain}").strip()
+        return self._ask(self._put(acts, by)).strip()
 
     def read(self, text: str, by: str) -> list[DialogueAct]:
         """Return the acts that the model finds; what it says that is no list of acts is passed over."""
-        known = ", ".join(act.word for act in Act)
-        prompt = (
-            f"Return a JSON list of objects with intent, slot and value. Intents: {known}. "
-            f"Slots: {', '.join(self.templates.slots)}. What the {by} said: {text}"
-        )
         try:
-            told = json.loads(self._ask(prompt))
+            told = json.loads(self._ask(self._read(text, by)))
             return [
                 DialogueAct(str(a["intent"]), str(a.get("slot", "")), str(a.get("value", ""))) for a in told
             ]
         except (ValueError, TypeError, KeyError, AttributeError):
             return []
+
+    def recall(self, acts: Sequence[DialogueAct], by: str, text: str, *, own: bool) -> None:
+        """Know of a record what the model said of these acts, or found in a text of somebody's own."""
+        if own:
+            found = [{"intent": act.intent, "slot": act.slot, "value": act.value} for act in acts]
+            self.told.setdefault(self._read(text, by), json.dumps(found))
+        else:
+            self.told.setdefault(self._put(acts, by), text)
+
+    def _put(self, acts: Sequence[DialogueAct], by: str) -> str:
+        plain = self.templates.text(acts, by)
+        return f"Say this as the {by} of a telephone service, adding nothing: {plain}"
+
+    def _read(self, text: str, by: str) -> str:
+        known = ", ".join(act.word for act in Act)
+        return (
+            f"Return a JSON list of objects with intent, slot and value. Intents: {known}. "
+            f"Slots: {', '.join(self.templates.slots)}. What the {by} said: {text}"
+        )
 
     def _ask(self, prompt: str) -> str:
         """Return what the model says; UserError where it fails."""

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Array, Columns, stacked
 from rehearse.dialogue.domain import Domain
+from rehearse.dialogue.phrases import Model
 from rehearse.dialogue.talk import NO_TEXT, Reply
 from rehearse.dialogue.written import acts_in, calls_in
 from rehearse.record.page import KEYS
@@ -72,6 +73,20 @@ def replies(words: Columns, domain: Domain) -> Reply:
         if own:
             reply.text[row] = domain.keep(text)
     return reply
+
+
+def recall(words: Columns, domain: Domain) -> None:
+    """Let a language model that puts acts into words know what it said in rows of the table."""
+    if not isinstance(domain.phrases, Model):
+        return
+    for by, acts, text, own in (
+        ("user", "heard", "said", np.zeros(words.length, np.int8)),
+        ("assistant", "answered", "reply", words["own"]),
+    ):
+        known = set(zip(words[acts].tolist(), words[text].tolist(), own.tolist(), strict=True))
+        for meant, said, own_words in sorted(known):
+            told = domain.told(acts_in(domain, meant))
+            domain.phrases.recall(told, by, said, own=bool(own_words))
 
 
 def _words_of(pages: Sequence[Columns]) -> Columns:

@@ -317,6 +317,27 @@ def test_plain_json_speaks_too(tmp_path):
     assert rehearse.replay(run.folder).same
 
 
+def test_a_chat_model_may_lend_people_its_words(tmp_path):
+    """It puts acts into words that nobody else decides by; a replay has them from the record, without it."""
+
+    class Wordsmith(Assistant):
+        def reply(self, body):
+            return f"{body['messages'][-1]['content'].partition('nothing: ')[2]} ({len(self.bodies)})", []
+
+    smith = Wordsmith()
+    size = {"users": 3, "ticks": 1, "replicas": 1, "settings": GOALS}
+    with served(smith) as url:
+        lent = GOALS | {"world.settings.client": {"name": url, "settings": {"model": "smith"}}}
+        run = rehearse.run("assist", out=tmp_path / "lent", **size | {"settings": lent})
+    assert smith.bodies[0]["model"] == "smith"
+    words = run.turns.query("SELECT said, reply FROM words")
+    assert all(text.endswith(")") for name in ("said", "reply") for text in words[name].tolist() if text)
+    plain = rehearse.run("assist", out=tmp_path / "plain", **size)
+    assert run.digest == plain.digest
+    replayed = rehearse.replay(run.folder)
+    assert replayed.same, replayed.detail
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
