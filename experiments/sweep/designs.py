@@ -36,8 +36,8 @@ def points(planned: Planned) -> list[Values]:
     if not axes:
         return [()]
     if design.draws:
-        cube = _DRAWN[design.kind](design, len(axes))
-        return [tuple(_at(a, u) for a, u in zip(axes.values(), row, strict=True)) for row in cube.tolist()]
+        rows = cube(planned).tolist()
+        return [tuple(_at(a, u) for a, u in zip(axes.values(), row, strict=True)) for row in rows]
     listed = [_listed(planned, name, axis) for name, axis in axes.items()]
     if design.kind != "zip":
         return list(itertools.product(*listed))
@@ -49,15 +49,9 @@ def points(planned: Planned) -> list[Values]:
     return list(zip(*listed, strict=True))
 
 
-def scaled(axis: Axis | list[Any], value: Any) -> float:
-    """Return where in its axis a value lies, from 0 to 1: the inverse of drawing it, but for rounding."""
-    if isinstance(axis, list):
-        return (axis.index(value) + 0.5) / len(axis)
-    if axis.log is not None:
-        low, high = (math.log(end) for end in axis.log)
-        return (math.log(value) - low) / (high - low)
-    low, high = axis.range or (0.0, 1.0)
-    return float((value - low) / (high - low))
+def cube(planned: Planned) -> Unit:
+    """Return the points of a design that draws, in the unit cube: shape (points, axes)."""
+    return _DRAWN[planned.plan.design.kind](planned.plan.design, len(planned.axes))
 
 
 def _listed(planned: Planned, name: str, axis: Axis | list[Any]) -> list[Any]:

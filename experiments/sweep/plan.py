@@ -86,6 +86,9 @@ class Design(Strict):
         if self.draws != (self.n is not None):
             problem = f"{self.kind} {'needs n, the number of points' if self.draws else 'takes no n'}"
             raise ValueError(problem)
+        if self.kind == "saltelli" and (self.n or 0).bit_count() != 1:
+            problem = f"saltelli needs a power of two for n, found {self.n}"
+            raise ValueError(problem)
         return self
 
 
