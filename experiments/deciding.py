@@ -32,6 +32,8 @@ from rehearse.scenario.model import Criterion, Scenario
 from rehearse.tables import write_text
 
 DECISION = "decision.json"
+Said = Sequence[Sequence[Sample]]
+"""What a run says: for each criterion a sample, or for a gap one of each group."""
 MOST = 64
 """Runs at most, where nobody says another number."""
 
@@ -96,11 +98,13 @@ class Evidence:
 
     def add(self, record: Readable) -> None:
         """Hear a finished run."""
-        metrics = [find(criterion.metric) for criterion in self.criteria]
-        measures = Measures(record, metrics)
+        self.hear(said(record, self.criteria))
+
+    def hear(self, told: Said) -> None:
+        """Hear what a finished run says, where somebody has asked its record already (`said`)."""
         self.runs += 1
-        for place, (criterion, metric) in enumerate(zip(self.criteria, metrics, strict=True)):
-            self._heard[place].append(_said(measures, criterion, metric))
+        for place, samples in enumerate(told):
+            self._heard[place].append(list(samples))
             if place not in self._settled:
                 standing = self._standing(place)
                 if standing.verdict != "unsure":
@@ -125,6 +129,13 @@ class Evidence:
         criterion = self.criteria[place]
         found = _interval(self._heard[place], find(criterion.metric), criterion.confidence)
         return standing(criterion, found, self.runs)
+
+
+def said(record: Readable, criteria: Sequence[Criterion]) -> Said:
+    """Return what a finished run says of criteria."""
+    metrics = [find(criterion.metric) for criterion in criteria]
+    measures = Measures(record, metrics)
+    return [_said(measures, criterion, metric) for criterion, metric in zip(criteria, metrics, strict=True)]
 
 
 def standing(criterion: Criterion, found: Interval, runs: int) -> Standing:

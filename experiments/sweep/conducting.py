@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rehearse.errors import UserError
 from rehearse.experiments.sweep import keeping
 from rehearse.experiments.sweep.listing import Run, Task, runs
-from rehearse.experiments.sweep.plan import Plan, Planned, read
+from rehearse.experiments.sweep.plan import UNTIL_DECIDED, Plan, Planned, read
 from rehearse.experiments.sweep.results import Sweep
+from rehearse.experiments.sweep.working import Bench, Said
 from rehearse.scenario.load import written
 from rehearse.scenario.model import Scenario
 
+if TYPE_CHECKING:
+    from rehearse.experiments.sweep.evidence import Undecided
+
 SWEEPS = Path("sweeps")
+Hear = Callable[[Said], None]
+Take = Callable[[], tuple[str, Task] | None]
 
 
 @dataclass(slots=True)
@@ -81,10 +87,11 @@ def sweep(
     folder = out or SWEEPS / planned.name
     keeping.begin(folder, written(planned.plan.model_dump(mode="json", exclude_defaults=True)), resume=resume)
     try:
-        tally = _made(planned, _share(listed, shard), folder, jobs_of(jobs), on, progress)
+        tally = _made(planned, _share(planned, listed, shard), folder, jobs_of(jobs), on, progress)
     except KeyboardInterrupt:
         gathered(planned, listed, folder)
-        done = sum(name in keeping.done(folder) for name in {run.name for run in listed})
+        found = keeping.done(folder)
+        done = sum(name in found for name in {run.name for run in listed})
         told = (
             f"interrupted after {done:,} of {len(listed):,} runs. Go on with the same command and --resume."
         )
@@ -117,7 +124,12 @@ def _try_out(listed: list[Run], *, trust: bool) -> None:
 
 def gathered(planned: Planned, listed: list[Run], folder: Path, tally: Tally | None = None) -> Sweep:
     """Write the tables of what is done, and return the sweep."""
-    keeping.write_tables(folder, planned.axes, listed, keeping.done(folder))
+    found = keeping.done(folder)
+    if planned.plan.seeds == UNTIL_DECIDED:
+        undecided = _undecided(listed, found, 1)
+        listed = undecided.counted
+        keeping.write_decisions(folder, undecided.table())
+    keeping.write_tables(folder, planned.axes, listed, found)
     return Sweep(folder, tally)
 
 
@@ -125,21 +137,25 @@ def _made(
     planned: Planned, listed: list[Run], folder: Path, jobs: int, on: str, progress: Progress | None
 ) -> Tally:
     found = keeping.done(folder)
-    waiting = {run.name: run.task for run in listed if not keeping.is_done(run, found, folder)}
-    every = {run.name for run in listed}
-    tally = Tally(len(every), len(every) - len(waiting))
-    hear = _counting(tally, progress)
-    if not waiting:
+    there = {run.name: found[run.name] for run in listed if keeping.is_done(run, found, folder)}
+    waiting = {run.name: run.task for run in listed if run.name not in there}
+    tally = Tally(len(waiting) + len(there), len(there))
+    hear, left = _counting(tally, progress), iter(waiting.items())
+    if planned.plan.seeds != UNTIL_DECIDED:
+        _work(lambda: next(left, None), hear, folder, min(jobs, len(waiting)), on, planned.plan)
         return tally
-    if jobs == 0:
-        _made_here(waiting, folder, hear)
-    else:
-        _with_workers(waiting, folder, min(jobs, len(waiting)), on, planned.plan, hear)
+    undecided = _undecided(listed, there, jobs)
+
+    def heard(told: Said) -> None:
+        undecided.hear(told.run, told.line)
+        hear(told)
+
+    _work(undecided.take, heard, folder, jobs, on, planned.plan)
     return tally
 
 
-def _counting(tally: Tally, progress: Progress | None) -> Callable[[Any], None]:
-    def hear(said: Any) -> None:
+def _counting(tally: Tally, progress: Progress | None) -> Hear:
+    def hear(said: Said) -> None:
         if said.error:
             tally.failed += 1
         else:
@@ -152,40 +168,51 @@ def _counting(tally: Tally, progress: Progress | None) -> Callable[[Any], None]:
     return hear
 
 
-def _made_here(waiting: Mapping[str, Task], folder: Path, hear: Callable[[Any], None]) -> None:
-    from rehearse.experiments.sweep.working import Bench
+def _work(take: Take, hear: Hear, folder: Path, jobs: int, on: str, plan: Plan) -> None:
+    """Have runs made, as they are taken."""
+    first = take()
+    if first is None:
+        return
+    kept = [first]
 
-    bench = Bench(folder)
-    try:
-        for name, task in waiting.items():
-            hear(bench.make(name, task))
-    finally:
-        bench.lines.close()
+    def next_one() -> tuple[str, Task] | None:
+        return kept.pop() if kept else take()
 
-
-def _with_workers(
-    waiting: Mapping[str, Task],
-    folder: Path,
-    jobs: int,
-    on: str,
-    plan: Plan,
-    hear: Callable[[Any], None],
-) -> None:
+    if jobs == 0:
+        _work_here(next_one, hear, folder)
+        return
     from rehearse.experiments.sweep.crew import Crew
 
     if on != "local":
         problem = f"--on {on}: a sweep is made here (local)."
         raise UserError(problem, "Leave it out.")
-    sent: Iterator[tuple[str, Task]] = iter(waiting.items())
     with Crew(folder, jobs, plan.limit_s, rehearses=plan.run is None) as crew:
-        crew.make(sent, hear)
+        crew.make(next_one, hear)
 
 
-def _share(listed: list[Run], shard: tuple[int, int]) -> list[Run]:
+def _work_here(take: Take, hear: Hear, folder: Path) -> None:
+    bench = Bench(folder)
+    try:
+        while (sent := take()) is not None:
+            hear(bench.make(*sent))
+    finally:
+        bench.lines.close()
+
+
+def _undecided(listed: list[Run], found: keeping.Done, jobs: int) -> Undecided:
+    from rehearse.experiments.sweep.evidence import Undecided  # which loads much that others do not need
+
+    return Undecided.of(listed, found, jobs)
+
+
+def _share(planned: Planned, listed: list[Run], shard: tuple[int, int]) -> list[Run]:
+    """Return the runs of a shard: every n-th, or those of every n-th point where its runs decide together."""
     which, of = shard
     if not 1 <= which <= of:
         problem = f"--shard {which}/{of}: there is no such shard."
         raise UserError(problem, "Write 1/4, 2/4, 3/4 and 4/4, for example.")
+    if planned.plan.seeds == UNTIL_DECIDED:
+        return [run for run in listed if run.point % of == which - 1]
     return listed[which - 1 :: of]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -39,6 +39,7 @@ BEAT = 0.5
 """Seconds between two looks at the clock."""
 Hear = Callable[[Said], None]
 Sent = tuple[str, Task]
+Take = Callable[[], Sent | None]
 
 
 @dataclass(slots=True)
@@ -98,12 +99,13 @@ class Crew:
             worker.end()
         self._own.close()
 
-    def make(self, runs: Iterator[Sent], hear: Hear) -> None:
+    def make(self, take: Take, hear: Hear) -> None:
         """Have runs made; `hear` is told of each, in the order in which they are finished.
 
+        `take` gives the next one, or None while there is none until more is heard.
         Raises NotCompletedError where workers die one after the other whatever they are sent.
         """
-        self._feed(runs)
+        self._feed(take)
         while any(worker.sent for worker in self._workers):
             ready = wait([worker.words for worker in self._workers], timeout=BEAT)
             for worker in list(self._workers):
@@ -111,13 +113,13 @@ class Crew:
                     self._listen(worker, hear)
                 elif self._limit is not None and self._overdue(worker):
                     self._given_up(worker, hear)
-            self._feed(runs)
+            self._feed(take)
 
-    def _feed(self, runs: Iterator[Sent]) -> None:
+    def _feed(self, take: Take) -> None:
         ahead = min(1 + int(AHEAD / max(self._mean, 1e-6)), MOST_AHEAD) if self._limit is None else 1
         for worker in self._workers:
             while len(worker.sent) < ahead:
-                run = self._again.popleft() if self._again else next(runs, None)
+                run = self._again.popleft() if self._again else take()
                 if run is None:
                     return
                 worker.send(run)
@@ -146,9 +148,7 @@ class Crew:
         worker.end()
         written = {} if worker.lines is None else {line["run"]: line for line in lines_in(worker.lines)}
         while worker.sent and worker.sent[0][0] in written:  # finished, and not told any more
-            line = written[worker.sent.popleft()[0]]
-            said = Said(line["run"], line["seconds"], line.get("verdict", ""), line.get("error", ""))
-            self._heard(said, hear)
+            self._heard(Said.of(written[worker.sent.popleft()[0]]), hear)
         if worker.sent:
             self._struck(worker.sent.popleft(), hear)
         self._again.extendleft(reversed(worker.sent))
@@ -175,8 +175,9 @@ class Crew:
         self._replace(worker, hear)
 
     def _failed(self, name: str, problem: str, hear: Hear) -> None:
-        self._own.add({"run": name, "seconds": None, "error": problem})
-        self._heard(Said(name, self._limit or self._mean, "", problem), hear)
+        line = {"run": name, "seconds": None, "error": problem}
+        self._own.add(line)
+        self._heard(Said.of(line), hear)
 
     def _begun(self) -> Worker:
         ours, theirs = self._context.Pipe()

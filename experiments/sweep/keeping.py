@@ -5,6 +5,7 @@
     records/NAME/     run folders, where the plan keeps any
     results.parquet   a row a run and metric
     runs.parquet      a row a run
+    decisions.parquet a row a point and criterion, where seeds go on until they are decided
 
 A line goes to the file in one write when its run is done, so that whoever is killed loses the run in
 flight and no other. Files of `done` have names of their own: folders merge by copying.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from rehearse.experiments.sweep.listing import Run
 
 PLAN, DONE, RECORDS = "plan.yaml", "done", "records"
-RESULTS, RUNS = "results.parquet", "runs.parquet"
+RESULTS, RUNS, DECISIONS = "results.parquet", "runs.parquet", "decisions.parquet"
 NUMBERS = ("estimate", "low", "high")
 WORDS = ("metric", "group", "unit", "verdict")
 Done = dict[str, dict[str, Any]]
@@ -124,6 +125,11 @@ def write_tables(folder: Path, axes: Iterable[str], runs: Iterable[Run], found: 
     results |= {name: _words(line[name] for line in rows) for name in WORDS[2:]}
     write_table(folder / RESULTS, Columns(results))
     write_table(folder / RUNS, Columns(_heads(names, listed) | _of_runs(listed, found)))
+
+
+def write_decisions(folder: Path, table: Columns) -> None:
+    """Write how the criteria of every point stand, where seeds go on until they are decided."""
+    write_table(folder / DECISIONS, table)
 
 
 def _of_runs(listed: list[Run], found: Done) -> dict[str, Array]:

@@ -14,12 +14,14 @@ from typing import Any
 from rehearse.columns import Columns, stacked
 from rehearse.experiments import running, sentences
 from rehearse.experiments.build import Assembly, Props
+from rehearse.experiments.deciding import said
 from rehearse.experiments.intervals import Interval
 from rehearse.experiments.metrics import METRICS, Measures, Metric, Part, Readable, check, find
 from rehearse.experiments.metrics.base import Gap, Resource
 from rehearse.experiments.rebuilding import Leg, words_of
 from rehearse.experiments.shards import assembled
 from rehearse.experiments.society import table_of_users
+from rehearse.experiments.sweep import evidence
 from rehearse.experiments.sweep.listing import Task
 from rehearse.experiments.verdict import CONFIDENCE, rounded
 from rehearse.record.parts import readable
@@ -103,8 +105,9 @@ def _in_memory(scenario: Scenario, task: Task) -> dict[str, Any]:
         }
         with Held() as tables:
             _hold(tables, assembly, scenario, [page for page in pages if page.length], society)
-            told = lines(_Lived(manifest, tables), scenario, task.metrics)
-    return _summed(told, recorder.digest, recorder.user_turns)
+            told = lines(lived := _Lived(manifest, tables), scenario, task.metrics)
+            heard = evidence.as_data(said(lived, scenario.criteria))
+    return _summed(told, recorder.digest, recorder.user_turns) | {"said": heard}
 
 
 def _hold(
@@ -133,8 +136,9 @@ def _recorded(scenario: Scenario, task: Task, folder: Path) -> dict[str, Any]:
     data = None if task.data is None else Path(task.data)
     finished = running.run(scenario, data=data, trust=task.trust, out=aside, report=False)
     told = lines(RunRecord(aside), scenario, task.metrics)
+    heard = evidence.as_data(said(RunRecord(aside), scenario.criteria))
     aside.replace(folder)
-    found = _summed(told, finished.digest, finished.user_turns)
+    found = _summed(told, finished.digest, finished.user_turns) | {"said": heard}
     return found | {"verdict": finished.verdict} if finished.verdict == "not completed" else found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rehearse.columns import Columns
 from rehearse.errors import NotFoundError, did_you_mean
-from rehearse.experiments.sweep.keeping import DONE, RECORDS, RESULTS, RUNS
+from rehearse.experiments.sweep.keeping import DECISIONS, DONE, RECORDS, RESULTS, RUNS
 from rehearse.record.reading import TICKS, TURNS, USERS
 from rehearse.tables import Filled, View, ask
 
@@ -40,6 +40,7 @@ class Sweep:
     def query(self, sql: str) -> Columns:
         """Run a SELECT over the views `results` (a row a run and metric) and `runs` (a row a run).
 
+        Where seeds go on until the evidence decides, `decisions` has a row a point and criterion.
         Where records are kept, the views turns, users and ticks hold those of all runs, each row with its
         `run`. Raises DataError that says where the SQL is wrong.
         """
@@ -47,6 +48,8 @@ class Sweep:
             "results": str(self.folder / RESULTS),
             "runs": str(self.folder / RUNS),
         }
+        if (self.folder / DECISIONS).is_file():
+            views["decisions"] = str(self.folder / DECISIONS)
         records = self.folder / RECORDS
         if records.is_dir() and any(records.iterdir()):
             named = {name: path for name, path in OF_RECORDS.items() if name in sql.lower()}

@@ -29,6 +29,15 @@ class Said(NamedTuple):
     seconds: float
     verdict: str
     error: str
+    line: dict[str, Any]
+    """As it was written, but for the lines of the table."""
+
+    @classmethod
+    def of(cls, line: dict[str, Any]) -> Said:
+        """Return what is said of a line."""
+        short = {name: value for name, value in line.items() if name != "lines"}
+        seconds = float(line["seconds"] or 0.0)
+        return cls(line["run"], seconds, str(line.get("verdict", "")), str(line.get("error", "")), short)
 
 
 class Bench:
@@ -47,8 +56,9 @@ class Bench:
         except Exception as error:  # noqa: BLE001 - whatever it was, it is recorded and the sweep goes on
             found = {"error": _told(error)}
         seconds = time.perf_counter() - began
-        self.lines.add({"run": name, "seconds": round(seconds, 6)} | found)
-        return Said(name, seconds, str(found.get("verdict", "")), str(found.get("error", "")))
+        line = {"run": name, "seconds": round(seconds, 6)} | found
+        self.lines.add(line)
+        return Said.of(line)
 
     def _made(self, name: str, task: Task) -> dict[str, Any]:
         if task.function:

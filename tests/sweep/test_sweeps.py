@@ -103,6 +103,25 @@ def test_workers_give_the_same_table_and_nothing_is_made_twice(travel, tmp_path)
         rehearse.sweep(TRAVEL, out=tmp_path / "1")
 
 
+def test_seeds_go_on_until_the_evidence_decides(tmp_path):
+    """Every point has as many seeds as `rehearse decide` takes, whoever works, and no more in the table."""
+    judged = {"criteria": [{"metric": "acceptance", "at_least": 0.3}]}
+    small = {"people.count": 60, "time.ticks": 1, "replicas": 1}
+    plan = {"scenario": "travel", "set": judged | small, "seeds": "until decided", "most_seeds": 6}
+    plan |= {"axes": {"policy": ["greedy-v1", "random-v1"]}}
+    found = rehearse.sweep(plan, out=tmp_path / "here", jobs=0)
+    counts = found.query("SELECT point, count(*) AS n FROM runs GROUP BY point ORDER BY point")
+    alone = rehearse.decide("travel", policy="greedy-v1", settings=judged | small, most=6, out=tmp_path / "d")
+    told = found.query("SELECT * FROM decisions ORDER BY point")
+    assert counts["n"][0] == len(alone.runs) == told["runs"][0]
+    assert 2 < len(alone.runs) < 6
+    for name in ("verdict", "estimate", "low", "high"):
+        assert told[name][0] == getattr(alone.criteria[0], name)
+    rehearse.sweep(plan, out=tmp_path / "there", jobs=2)
+    one, other = ((tmp_path / name / "results.parquet").read_bytes() for name in ("here", "there"))
+    assert one == other
+
+
 def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
     """Killed twice and resumed, a sweep gives the table of one that was not, and makes no run twice."""
     (tmp_path / "model.py").write_text(SLOW)
