@@ -105,8 +105,8 @@ def test_workers_give_the_same_table_and_nothing_is_made_twice(travel, tmp_path)
 
 def test_seeds_go_on_until_the_evidence_decides(tmp_path):
     """Every point has as many seeds as `rehearse decide` takes, whoever works, and no more in the table."""
-    judged = {"criteria": [{"metric": "acceptance", "at_least": 0.3}]}
-    small = {"people.count": 60, "time.ticks": 1, "replicas": 1}
+    judged = {"criteria": [{"metric": "acceptance", "at_least": 0.1}]}
+    small = {"people.count": 150, "time.ticks": 2, "replicas": 1}
     plan = {"scenario": "travel", "set": judged | small, "seeds": "until decided", "most_seeds": 6}
     plan |= {"axes": {"policy": ["greedy-v1", "random-v1"]}}
     found = rehearse.sweep(plan, out=tmp_path / "here", jobs=0)
