@@ -22,7 +22,7 @@ from rehearse.experiments.causes import cause_of, changes
 from rehearse.experiments.intervals import Floats
 from rehearse.experiments.metrics import Readable
 from rehearse.experiments.sentences import amount
-from rehearse.experiments.shifts import rings, standardised
+from rehearse.experiments.shifts import MATERIAL, rings, standardised
 from rehearse.experiments.streams import ACTIONS, KIND_OF, SCORE, Stream, check, far, stream
 from rehearse.scenario.base import Strict
 from rehearse.scenario.monitors import Monitor
@@ -133,8 +133,12 @@ def _rings(found: Stream, detector: Detector | None, together: int) -> list[Ring
         return [ring_in(told[r.row], r.row, r.at, r.start, CALIBRATED) for r in rung]
     heard = found.courses.course
     if isinstance(detector, Chart) and detector.mean is None and detector.sd is None:
-        heard = standardised(courses)
-        detector = detector.model_copy(update={"sd": 1.0, "reference": detector.reference or REFERENCE})
+        update: dict[str, Any] = {"reference": detector.reference or REFERENCE}
+        # What is of all replicas together has none to scatter: its first ticks tell how much is usual.
+        alone = courses.values.shape[1] == 1
+        heard = courses.course if alone else standardised(courses)
+        update |= {"least": max(detector.least, MATERIAL)} if alone else {"sd": 1.0}
+        detector = detector.model_copy(update=update)
     return _one_at_a_time(found.courses.filled, heard, detector)
 
 

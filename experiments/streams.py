@@ -69,6 +69,12 @@ def check(name: str) -> None:
         raise ScenarioError(problem, "Watch another series; `gap:` may stand before a mean over turns.")
 
 
+def title_of(name: str) -> str:
+    """Return what a series is called in a heading."""
+    head, _, rest = name.partition(":")
+    return f"{HOW_FAR[head]} of {rest}" if head in HOW_FAR else _metric(name).title
+
+
 def stream(record: Readable, name: str) -> Stream | None:
     """Return a series of a record by name; None where the record lacks a column that it is read off."""
     there = record.query("SELECT * FROM turns LIMIT 0")
@@ -77,7 +83,7 @@ def stream(record: Readable, name: str) -> Stream | None:
     head, _, rest = name.partition(":")
     if head in HOW_FAR and rest:
         moved = far(record, rest) if rest in KIND_OF or rest in there else None
-        return None if moved is None else _one(name, f"{HOW_FAR[head]} of {rest}", "index", *moved[head])
+        return None if moved is None else _one(name, title_of(name), "index", *moved[head])
     metric = _metric(name)
     if not set(metric.needs) <= set(there):
         return None

@@ -1,8 +1,8 @@
 """Rollback: when what is watched breaches its bound for some ticks on end, the previous version serves again.
 
 At the end of each tick the mean of what is watched is taken over the turns that came to be known in it, in
-each society by itself, and held against the bound. A tick with too few turns is no breach and no relief. Who
-went back stays back.
+each society by itself, and held against the bound, or given to a detector, which needs no bound. A tick with
+too few turns is no breach and no relief. Who went back stays back.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from pydantic import Field, model_validator
 
 from rehearse.columns import Array
 from rehearse.contract import NOTHING, Decisions, Feedback, Flags, Publishes, Requests, Stage
+from rehearse.detect import Chart, Spec, Watcher
 from rehearse.errors import PolicyLoadError, UserError, did_you_mean
 from rehearse.exact import Floats
 from rehearse.policies.composed import MODEL, Composed, Composition, Load, models_of, noted
 
 BACK = "rolled_back"
+REFERENCE = 10
+"""Ticks that tell a detector what is usual, where it is not said."""
+OF_DETECTOR = "detector."
 KEPT = {"back": np.int8, "breaches": np.int32, "monitored": np.float32}
 """What is remembered of each society: whether it went back, ticks in breach on end, the last mean."""
 
@@ -37,6 +41,9 @@ class Rollback(Composition):
     labels that are 1, or of turns without an answer."""
     at_least: float | None = None
     at_most: float | None = None
+    detector: Spec | None = None
+    """In place of a bound: goes back when this rings, such as `{name: cusum, side: down, reference: 10}`.
+    A chart told of no mean, sd or reference takes the first ten ticks for what is usual."""
     ticks: Annotated[int, Field(ge=1)] = 3
     """After so many ticks in breach on end the previous version serves."""
     turns: Annotated[int, Field(ge=1)] = 20
@@ -48,14 +55,21 @@ class Rollback(Composition):
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
-        if (self.at_least is None) == (self.at_most is None):
-            problem = "give either at_least or at_most"
+        if sum(given is not None for given in (self.at_least, self.at_most, self.detector)) != 1:
+            problem = "give one of at_least, at_most and detector"
             raise ValueError(problem)
         return self
 
     def made(self, stage: Stage, load: Load, where: str) -> Composed:  # noqa: ARG002 - it draws nothing
         """Return the policy."""
         return RollbackPolicy(self, {part: load(getattr(self, part), part) for part in self.parts}, stage)
+
+    def watcher(self, societies: int) -> Watcher | None:
+        """Return the detector at work on so many societies; None where there is a bound."""
+        detector = self.detector
+        if isinstance(detector, Chart) and {detector.mean, detector.sd, detector.reference} == {None}:
+            detector = detector.model_copy(update={"reference": REFERENCE})
+        return None if detector is None else detector.watcher(societies)
 
     def breached(self, mean: Floats) -> Flags:
         """Tell where a mean is beyond the bound."""
@@ -73,6 +87,7 @@ class RollbackPolicy(Composed):
         self._given = given
         self._kept: dict[str, NDArray[Any]] = {n: np.zeros(len(self.replicas), k) for n, k in KEPT.items()}
         self._kept["monitored"][:] = np.nan
+        self._watcher = given.watcher(len(self.replicas))
         self._models = {name: self._code(name) for name in (given.of, given.against) if name is not None}
 
     def decide(self, requests: Requests) -> Decisions:
@@ -89,9 +104,12 @@ class RollbackPolicy(Composed):
         if self._given.against is not None:
             mean = mean - self._mean(feedback, self._given.against)
         judged, kept = ~np.isnan(mean) & (self._kept["back"] == 0), self._kept
+        kept["monitored"][judged] = mean[judged]
+        if self._watcher is not None:
+            kept["back"][judged & self._watcher.hear(np.where(judged, mean, np.nan))] = 1
+            return
         breaches = np.where(self._given.breached(mean), kept["breaches"] + 1, 0)
         kept["breaches"][judged] = breaches[judged]
-        kept["monitored"][judged] = mean[judged]
         kept["back"][judged & (kept["breaches"] >= self._given.ticks)] = 1
 
     def published(self) -> Mapping[str, Array]:
@@ -105,12 +123,17 @@ class RollbackPolicy(Composed):
 
     def state(self) -> dict[str, Array]:
         """Return what is remembered of each society, and what the parts remember."""
-        return super().state() | {name: array.copy() for name, array in self._kept.items()}
+        heard = {} if self._watcher is None else self._watcher.state()
+        told = {f"{OF_DETECTOR}{name}": array for name, array in heard.items()}
+        return super().state() | {name: array.copy() for name, array in self._kept.items()} | told
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take back what `state` gave."""
         super().restore(state)
         self._kept = {name: np.array(state[name], dtype=kind) for name, kind in KEPT.items()}
+        if self._watcher is not None:
+            names = (name for name in state if name.startswith(OF_DETECTOR))
+            self._watcher.restore({name.removeprefix(OF_DETECTOR): state[name] for name in names})
 
     def _code(self, name: str) -> int:
         inner = models_of("current", self.parts["current"].policy)

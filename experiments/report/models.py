@@ -173,4 +173,8 @@ def _told(found: Row, spec: Mapping[str, Any]) -> str:
         for name in ("at_least", "at_most")
         if spec.get(name) is not None
     ]
+    detector = spec.get("detector")
+    if detector is not None:
+        name = detector if isinstance(detector, str) else detector["name"]
+        bound.append(f", and the detector {name} rang")
     return f"{who}: {what}{of}{less} had come to {values}{''.join(bound)}"

@@ -17,6 +17,7 @@ from rehearse.experiments.report import (
     flow,
     judged,
     models,
+    monitored,
     parts,
     population,
     portraits,
@@ -57,6 +58,8 @@ TRENDS = {
     "acceptance": "share of answers that people took",
     "regret": "utility lost against the truly best answer",
 }
+WATCHED_ELSEWHERE = (*TRENDS, "actions", "fault_rate")
+"""Series that other charts or tables show."""
 NUMBERS = {
     "goal_completion": "of sessions met their goal",
     "acceptance": "of answers were taken",
@@ -100,6 +103,7 @@ def page(record: RunRecord) -> dict[str, Any]:
         "criteria": judged.criteria(record),
         "time": _time(record, whole, items, marks, figures),
         "models": models.section(record, figures.add, facts.bucket_size(whole), marks["list"]),
+        "monitored": monitored.section(record, figures.add, marks["list"], WATCHED_ELSEWHERE),
         "population": population.section(record, facts.bucket_size(whole), figures.add),
         "people": _people(record, lines, figures),
         "answers": answers.section(record, items, figures.add),

@@ -6,11 +6,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from rehearse.columns import Array
 
@@ -63,6 +63,11 @@ class Detector(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     name: str
+
+    @model_serializer(mode="wrap")
+    def _with_its_name(self, dumped: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Without its name nobody could read it again, though that is what it always is.
+        return {"name": self.name} | dict(dumped(self))
 
     @abstractmethod
     def watcher(self, streams: int = 1) -> Watcher:

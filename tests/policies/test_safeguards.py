@@ -72,6 +72,23 @@ def test_a_society_goes_back_after_so_many_breaches_on_end():
     assert (again.decide(requests()).action == 2).all()
 
 
+def test_a_detector_decides_in_place_of_a_bound():
+    """A society goes back when its own rewards shift from what they were, and a restored policy goes on."""
+    fell = {"name": "cusum", "side": "down", "h": 3, "reference": 4, "least": 0.1}
+    policy = load(Rollback(TRAIN, BUS, detector=fell), STAGE)
+    rewards = [(0.2, 0.9)] * 6 + [(0.2, 0.1)] * 3
+    offered, last = lived(policy, rewards[:5])
+    assert (offered == 1).all()
+    assert not last.detail["rolled_back"].any()
+    again = load(Rollback(TRAIN, BUS, detector=fell), STAGE)
+    again.restore(policy.state())
+    offered, _ = lived(again, rewards[5:])
+    assert offered[:, 0].tolist() == [1, 1, 1, 1]
+    assert offered[:, 1].tolist() == [1, 1, 2, 2]
+    with pytest.raises(PolicyLoadError, match="one of at_least, at_most and detector"):
+        Rollback(TRAIN, BUS, detector="cusum", at_least=0.5)
+
+
 def test_what_is_published_is_of_the_version_in_service():
     """In a society that went back the public knows the previous version's rule."""
     low, high = ('threshold-v1?feature="x"&at=0.1', 'threshold-v1?feature="x"&at=0.7')
@@ -149,7 +166,7 @@ def test_a_guard_can_stop_the_run(tmp_path):
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
-        (lambda: Rollback(TRAIN, BUS), "at_least or at_most"),
+        (lambda: Rollback(TRAIN, BUS), "at_least, at_most and detector"),
         (lambda: Guard(TRAIN), "forbids everything"),
         (lambda: Guard(TRAIN, items=("air",), then="replace"), "replace"),
         (lambda: load(Guard(TRAIN, items=("plane",)), STAGE), "no item"),
