@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rehearse.columns import Columns
@@ -26,7 +26,7 @@ class Cause(NamedTuple):
 def changes(record: Readable) -> list[Mapping[str, Any]]:
     """Return all that changed during a run and when: marks of its manifest, and what the turns tell."""
     told = record.query("SELECT * FROM turns LIMIT 0")
-    return [*record.manifest.get("marks", ()), *_versions(record, told), *_rollbacks(record, told)]
+    return [*record.manifest.get("marks", ()), *versions(record, told), *_rollbacks(record, told)]
 
 
 def cause_of(onset: int, rang: int, changed: Sequence[Mapping[str, Any]]) -> Cause | None:
@@ -46,7 +46,8 @@ def cause_of(onset: int, rang: int, changed: Sequence[Mapping[str, Any]]) -> Cau
     return Cause(note, int(best["tick"]), bool(just))
 
 
-def _versions(record: Readable, told: Columns) -> list[dict[str, Any]]:
+def versions(record: Readable, told: Container[str]) -> list[dict[str, Any]]:
+    """Return which versions of the model answered for the first time when, after the first tick."""
     if "version" not in told:
         return []
     found = record.query(

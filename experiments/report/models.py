@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rehearse.experiments.causes import versions
 from rehearse.experiments.composition import settings_of
 from rehearse.experiments.metrics import METRICS, Measures, Part
 from rehearse.experiments.metrics.base import By, quoted
@@ -65,9 +66,12 @@ def section(
 
 
 def marks(record: RunRecord) -> list[Row]:
-    """Return which versions went back to the one before, as marks on the charts over time."""
-    if record.scope.kind == "none" or "model" not in columns_of(record, "turns"):
+    """Return which versions were deployed, or went back to the one before, as marks on charts over time."""
+    if record.scope.kind == "none":
         return []
+    known = columns_of(record, "turns")
+    if "model" not in known:
+        return versions(record, known)
     return [{"tick": tick, "kind": "rollback", "note": note} for tick, note in _rollbacks(record)]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rehearse.contract import NOTHING, Feedback, Stage
 from rehearse.errors import ContractError, PolicyLoadError
-from rehearse.experiments.api import model
+from rehearse.experiments.api import model, run
 from rehearse.policies import load, refitted
 from rehearse.testing import made_requests
 
@@ -18,6 +18,34 @@ STAGE = Stage(
     items=("no", "yes"), features=("x",), groups=("all",), replicas=np.array([1, 4], dtype=np.int32), seed=3
 )
 TREE = "sklearn.tree:DecisionTreeClassifier"
+SCENARIO = {
+    "name": "refit",
+    "world": {
+        "name": "bandit-v1",
+        "settings": {"contexts": {"x": 1, "y": 1}, "arms": {"a": [0.9, 0.1], "b": [0.2, 0.7]}},
+    },
+    "people": {
+        "count": 200,
+        "tastes": {"each": 0.0},
+        "behaviour": {"choice": "always", "quits": False, "visit_trust": 0.0},
+        "memory": {"on": False},
+    },
+    "policy": {"name": "random-v1"},
+    "time": {"ticks": 4, "max_turns": 1},
+    "replicas": 2,
+    "assumptions": ["Known chances."],
+    "limitations": ["Nobody is measured."],
+}
+
+
+class Mean:
+    """An estimator that predicts the mean."""
+
+    def fit(self, x, y):
+        self.mean = y.mean()
+
+    def predict(self, x):
+        return np.full(len(x), self.mean)
 
 
 def told(x, item, reward, label=None, replica=1):
@@ -104,25 +132,7 @@ def test_an_estimator_given_in_python_serves_a_run():
     """`refitted(estimator, every=…)` is a policy: a bandit's people come to be served right."""
     from sklearn.linear_model import LogisticRegression
 
-    scenario = {
-        "name": "refit",
-        "world": {
-            "name": "bandit-v1",
-            "settings": {"contexts": {"x": 1, "y": 1}, "arms": {"a": [0.9, 0.1], "b": [0.2, 0.7]}},
-        },
-        "people": {
-            "count": 200,
-            "tastes": {"each": 0.0},
-            "behaviour": {"choice": "always", "quits": False, "visit_trust": 0.0},
-            "memory": {"on": False},
-        },
-        "policy": {"name": "random-v1"},
-        "time": {"ticks": 4, "max_turns": 1},
-        "replicas": 2,
-        "assumptions": ["Known chances."],
-        "limitations": ["Nobody is measured."],
-    }
-    rehearsal = model(scenario, policy=refitted(LogisticRegression(), every=1, epsilon=0.1))
+    rehearsal = model(SCENARIO, policy=refitted(LogisticRegression(), every=1, epsilon=0.1))
     for _ in range(3):
         rehearsal.step()
     requests = []
@@ -142,3 +152,12 @@ def test_what_cannot_be_fitted_is_refused():
         load("refitted-v1", STAGE, {"estimator": TREE, "parameters": {"depth": 3}})
     with pytest.raises(PolicyLoadError, match=r"estimator is 'tree'"):
         load("refitted-v1", STAGE, {"estimator": "tree"})
+
+
+def test_the_report_marks_when_a_version_was_deployed(tmp_path):
+    """A fit every second tick is a mark on the page, with the number of the version."""
+    made = refitted(Mean(), every=2)
+    finished = run(SCENARIO, policy=made, out=tmp_path / "run", users=20)
+    page = (finished.folder / "report.html").read_text(encoding="utf-8").split("<noscript>")[0]
+    assert "version 1 of the model was deployed" in page
+    assert finished.turns.query("SELECT DISTINCT version FROM turns ORDER BY 1")["version"].tolist() == [0, 1]
