@@ -14,6 +14,7 @@ from rehearse.chance import Chance
 from rehearse.columns import Columns, Rows
 from rehearse.compiled import expect
 from rehearse.contract import Begins, Ints, Learner, Network, Stage, Users, World
+from rehearse.dialogue.opinion import COLUMN as OPINION
 from rehearse.engine import Simulation
 from rehearse.engine.kernel import BLOCK, FELT
 from rehearse.engine.machine import give_back
@@ -108,6 +109,11 @@ class Assembly:
         """Let go of what the run needed besides memory."""
 
 
+OPINIONS = f"""SELECT DISTINCT reply, {OPINION} FROM {WORDS}
+    JOIN turns USING (replica, tick, "user", session, turn) WHERE answered <> ''"""
+"""What a language model thought of answers, in SQL."""
+
+
 def assemble(scenario: Scenario, props: Props | None = None) -> Assembly:
     """Build world, people and policy and seat them; raises UserError where one cannot be built."""
     props = props or Props()
@@ -156,6 +162,9 @@ def _recall(world: World, record: RunRecord) -> None:
     domain = getattr(world, "domain", None)
     if domain is not None and (record.folder / WORDS).is_dir():
         recall(record.query(f"SELECT heard, said, answered, reply, own FROM {WORDS}"), domain)
+    judge = getattr(world, "judge", None)
+    if judge is not None and (record.folder / WORDS).is_dir():
+        judge.recall(record.query(OPINIONS))
 
 
 def met(scenario: Scenario, stage: Stage, props: Props) -> Stack:

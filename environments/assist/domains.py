@@ -19,7 +19,7 @@ from pydantic import Field
 
 from rehearse import registry
 from rehearse.dialogue.domain import NAME, Domain
-from rehearse.dialogue.phrases import Model, Put, Templates
+from rehearse.dialogue.phrases import Client, Model, Put, Templates
 from rehearse.errors import DataError, NotFoundError, UserError, did_you_mean
 from rehearse.scenario.base import Strict
 from rehearse.scenario.document import parse
@@ -70,20 +70,22 @@ class ClientSpec(Strict):
 
 
 def worded(domain: Domain, client: str | ClientSpec) -> Domain:
-    """Return a domain whose words come from a language model.
+    """Return a domain whose words come from a language model; raises as `client_of` does."""
+    model = client_of(client, "world.settings.client")
+    return replace(domain, phrases=Model(model, cast("Templates", domain.phrases)))
 
-    Raises NotFoundError where there is nothing of that name, UserError where it is no client.
-    """
+
+def client_of(client: str | ClientSpec, setting: str) -> Client:
+    """Return a language model; NotFoundError where there is none of that name, UserError for no client."""
     spec = ClientSpec(name=client) if isinstance(client, str) else client
-    settings = spec.settings
-    name = spec.name
+    name, settings = spec.name, spec.settings
     if name.startswith(("http://", "https://")):
         name, settings = "chat-v1", {"url": spec.name} | settings
-    made = registry.load("clients", name)(**settings)
+    made: Client = registry.load("clients", name)(**settings)
     if not callable(getattr(made, "complete", None)):
-        problem = f"world.settings.client: {name!r} gives a {type(made).__name__}, which has no `complete`."
+        problem = f"{setting}: {name!r} gives a {type(made).__name__}, which has no `complete`."
         raise UserError(problem, "Name a class or a function that gives something with complete(prompt).")
-    return replace(domain, phrases=Model(made, cast("Templates", domain.phrases)))
+    return made
 
 
 def made(told: DomainFile, rows: Sequence[Row], label: str) -> Domain:

@@ -41,9 +41,11 @@ from rehearse.dialogue.acts import NO_SLOT, OTHER, Act, act_of, slot_of, value_o
 from rehearse.dialogue.domain import Domain
 from rehearse.dialogue.menu import menu
 from rehearse.dialogue.noise import Channel
+from rehearse.dialogue.opinion import COLUMN, QUESTION, Judge
 from rehearse.dialogue.talk import Said
 from rehearse.dialogue.worth import as_utilities
 from rehearse.environments.assist import camrest, domains
+from rehearse.environments.assist.domains import client_of
 from rehearse.exact import Floats
 from rehearse.scenario.base import NotNegative, Share, Strict
 from rehearse.scenario.drift import Moves
@@ -83,6 +85,14 @@ class Reward(Strict):
     """What each turn costs."""
 
 
+class Opinions(Strict):
+    """A language model that says what it thinks of how the assistant speaks."""
+
+    client: str | domains.ClientSpec
+    question: str = QUESTION
+    """What it is asked; the answer, and that a number from 0 to 100 is wanted, follow."""
+
+
 class Settings(Strict):
     """What a scenario writes under `world.settings`."""
 
@@ -91,6 +101,8 @@ class Settings(Strict):
     client: str | domains.ClientSpec = ""
     """A language model that renders acts and reads text instead of the templates: the address of a chat
     model, or FILE.py:NAME of what gives something with `complete(prompt)`. None by itself."""
+    judge: Opinions | None = None
+    """Given: the column `opinion_politeness` has its opinion of every answer, 0 to 1."""
     noise: Noise = Noise()
     reward: Reward = Reward()
     missed: NotNegative = 10.0
@@ -129,6 +141,7 @@ class Assist:
         self._settings, self._goals = settings, goals
         self._moves = Moves(drift, (NOISE + kind for kind in KINDS), "the world assist-v1")
         self.channel = Channel()
+        self.judge = None if settings.judge is None else _judge(settings.judge)
         self._hear()
 
     def offer(self, turn: Turn, people: Columns) -> Offer:
@@ -164,7 +177,7 @@ class Assist:
             right=np.where(action < 0, -1, gained > 0).astype(np.int8),
             harm=(fresh & self._wrongly(turn, people, booked, details)).astype(np.float32),
             becomes={"booked": booked, "booked_for": details, "success": success.astype(np.int8)},
-            detail=_counts(responses.said),
+            detail=_counts(responses.said) | self._opinions(responses.said),
         )
 
     def table(self) -> Columns | None:
@@ -185,6 +198,9 @@ class Assist:
         """Go to the tick that `state` gave."""
         self._moves.restore(state)
         self._hear()
+
+    def _opinions(self, said: Said | None) -> dict[str, Array]:
+        return {} if self.judge is None or said is None else {COLUMN: self.judge.opinions(said)}
 
     def _hear(self) -> None:
         """Make the line as noisy as it is in the present tick."""
@@ -243,6 +259,10 @@ class Assist:
         served = domain.fit(want, venue) & true & fine
         vain = (responses.end == End.INFEASIBLE) & ~domain.fits(want).any(axis=1) & (booked < 0)
         return np.asarray(served | vain)
+
+
+def _judge(asked: Opinions) -> Judge:
+    return Judge(client_of(asked.client, "world.settings.judge"), asked.question)
 
 
 def _counts(said: Said | None) -> dict[str, Array]:

@@ -38,7 +38,7 @@ from rehearse.experiments.metrics.base import (
 from rehearse.registry import entries
 from rehearse.scenario.model import Criterion
 
-GAP = "gap:"
+GAP, OPINION = "gap:", "opinion:"
 ANSWERED = "action >= 0"
 MODELS = "\"end\" <> 'infra_error' AND fault NOT IN ('injected', 'unreached', 'refused')"
 """Turns in which the model itself was asked: not those that the scenario, the infrastructure or what spares
@@ -86,6 +86,16 @@ _ALL = (
             "did not get what was wanted ({end}) by turn {turn}",
         ),
         needs=("success",),
+    ),
+    Metric(
+        name="opinion:politeness",
+        scale="level",
+        better="higher",
+        meaning="What a language model thought of how polite answers were: an opinion, 0 to 1.",
+        phrase="A language model found answers {} polite, on average, of 1: an opinion",
+        measure=Ratio.of_column("opinion_politeness"),
+        needs=("opinion_politeness",),
+        plain="politeness, in the opinion of a language model",
     ),
     Metric(
         name="acceptance",
@@ -299,6 +309,9 @@ def check(criteria: Iterable[Criterion], groups: Sequence[str]) -> None:
     """Raise ScenarioError where a criterion names a metric or group that there is not."""
     for criterion in criteria:
         metric = find(criterion.metric)
+        if OPINION in criterion.metric and not criterion.opinion:
+            problem = f"{criterion.metric!r} is what a language model thinks, which decides no criterion."
+            raise ScenarioError(problem, "Leave it to the table of metrics, or say `opinion: true`.")
         if criterion.group is None:
             continue
         if criterion.group not in groups:

@@ -168,13 +168,17 @@ class Model:
     def _ask(self, prompt: str) -> str:
         """Return what the model says; UserError where it fails."""
         if prompt not in self.told:
-            try:
-                answer = str(self.client.complete(prompt))
-            except Exception as error:
-                problem = f"the language model failed: {type(error).__name__}: {error}."
-                raise UserError(problem, "Mend world.settings.client, or leave it out.") from error
-            self.told.setdefault(prompt, answer)
+            self.told.setdefault(prompt, asked(self.client, prompt, "world.settings.client"))
         return self.told[prompt]
+
+
+def asked(client: Client, prompt: str, setting: str) -> str:
+    """Return what a language model says to a prompt; UserError that names its setting where it fails."""
+    try:
+        return str(client.complete(prompt))
+    except Exception as error:
+        problem = f"the language model failed: {type(error).__name__}: {error}."
+        raise UserError(problem, f"Mend {setting}, or leave it out.") from error
 
 
 def _sentence(words: str) -> str:

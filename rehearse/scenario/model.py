@@ -163,6 +163,8 @@ class Criterion(Strict):
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     why: str = ""
     """Why this matters and where the threshold comes from."""
+    opinion: bool = False
+    """Says that what a language model thinks (`opinion:…`) may decide it."""
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:

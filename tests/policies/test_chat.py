@@ -15,7 +15,7 @@ import pytest
 import rehearse
 from rehearse.contract import Fault
 from rehearse.environments.assist import domains
-from rehearse.errors import PolicyLoadError
+from rehearse.errors import PolicyLoadError, ScenarioError
 from rehearse.experiments.build import Props, assemble
 from rehearse.scenario.model import Part
 
@@ -334,6 +334,32 @@ def test_a_chat_model_may_lend_people_its_words(tmp_path):
     assert all(text.endswith(")") for name in ("said", "reply") for text in words[name].tolist() if text)
     plain = rehearse.run("assist", out=tmp_path / "plain", **size)
     assert run.digest == plain.digest
+    replayed = rehearse.replay(run.folder)
+    assert replayed.same, replayed.detail
+
+
+def test_a_chat_model_may_judge_but_decides_nothing_by_itself(tmp_path):
+    """Its opinions stand in a column and a metric of their own, and in no criterion that does not say so."""
+
+    class Critic(Assistant):
+        def reply(self, body):
+            return "I give it 80." if "hank" in body["messages"][-1]["content"] else "No idea.", []
+
+    critic = Critic()
+    claim = {"metric": "opinion:politeness", "at_least": 0.5}
+    size = {"users": 3, "ticks": 1, "replicas": 1}
+    with served(critic) as url:
+        judge = {"world.settings.judge": {"client": url}}
+        with pytest.raises(ScenarioError, match="opinion: true"):
+            rehearse.run("assist", settings=judge | {"criteria": [claim]}, out=tmp_path / "no", **size)
+        settings = judge | {"criteria": [claim | {"opinion": True}]}
+        run = rehearse.run("assist", settings=settings, out=tmp_path / "run", **size)
+    joined = 'words JOIN turns USING (replica, tick, "user", session, turn)'
+    found = run.turns.query(f"SELECT reply, opinion_politeness AS o FROM {joined}")
+    thought = dict(zip(found["reply"].tolist(), found["o"].tolist(), strict=True))
+    assert thought[THANKS] == pytest.approx(0.8)
+    assert any(np.isnan(o) for o in thought.values())
+    assert len(critic.bodies) == len(thought), "each different answer is judged once"
     replayed = rehearse.replay(run.folder)
     assert replayed.same, replayed.detail
 
