@@ -149,7 +149,10 @@ def overall(words: list[Word]) -> str:
 def refusals(sandbox: Mapping[str, Any]) -> list[str]:
     """Return what a model tried that the sandbox does not allow, from the manifest, the commonest first."""
     found = sorted(sandbox.get("refused", {}).items(), key=lambda one: -int(one[1]))
-    return [f"The model {what}: refused {times:,} time{'s' * (times != 1)}." for what, times in found]
+    return [
+        f"The model {what}: {'refused ' * what.startswith('tried')}{times:,} time{'s' * (times != 1)}."
+        for what, times in found
+    ]
 
 
 def _beside(criterion: Criterion, metric: Metric, found: Interval, word: Word) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from rehearse.chance import Chance, key_of
 from rehearse.columns import Array, Rows, everywhere
 from rehearse.contract import NOTHING, Codes, Decisions, Fault, Feedback, Policy, Requests, Stage, nothing_of
-from rehearse.errors import NotCompletedError, PolicyHungError
+from rehearse.errors import NotCompletedError
 from rehearse.policies.answers import read
 from rehearse.policies.complaints import AnswerError, Complaints, told
 from rehearse.policies.limits import within
@@ -106,6 +107,11 @@ class Asked:
         self._rationales = len(getattr(policy, "rationales", ()))
         self._slate = stage.slate
         self._what = f"the decision model {policy.name!r}"
+        self._elsewhere = 0.0
+        limit_to: Callable[[float], None] | None = getattr(policy, "limit_to", None)
+        self._limits_itself = limit_to is not None
+        if limit_to is not None:
+            limit_to(wall_limit_s)
 
     def decide(self, requests: Requests) -> Decisions:
         """Answer each request; a row without a usable answer has a fault and an empty slate."""
@@ -133,9 +139,9 @@ class Asked:
             learn(feedback)
             return
         try:
-            with within(self.wall_limit_s, self._what), self._held():
+            with self._in_time(), self._held():
                 learn(feedback)
-        except PolicyHungError:
+        except NotCompletedError:
             raise
         except (Exception, SystemExit) as error:
             problem = f"{self._what} failed to learn from tick {feedback.tick}: it {told(error)}."
@@ -173,6 +179,9 @@ class Asked:
         finally:
             self.account = kept
 
+    def _in_time(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._limits_itself else within(self.wall_limit_s, self._what)
+
     def _held(self) -> Within:
         return Within(self.walls if self.foreign else None)
 
@@ -207,7 +216,7 @@ class Asked:
             except AnswerError as error:
                 budget.error = error
                 self.complaints.note(error.fault, error.sentence)
-        if len(rows) > 1 and budget.left:
+        if len(rows) > 1 and budget.left and not budget.error.final:
             halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
             return Decisions.join([self._isolate(requests, half, budget) for half in halves])
         return self._nothing(len(rows), budget.error.fault)
@@ -225,7 +234,7 @@ class Asked:
         before = self._tries
         try:
             answer, ms = self._timed(asked)
-        except (AnswerError, PolicyHungError):
+        except (AnswerError, NotCompletedError):
             raise
         except (Exception, SystemExit) as error:
             fault = Fault.RAISED if self._tries == before else Fault.FORBIDDEN
@@ -245,13 +254,15 @@ class Asked:
         cpu, wall = time.thread_time(), time.perf_counter()
         try:
             if self.foreign:
-                with within(self.wall_limit_s, self._what), self._held():
+                with self._in_time(), self._held():
                     answer = self.policy.decide(asked)
             else:
                 answer = self.policy.decide(asked)
         finally:
             passed = time.perf_counter() - wall
-            account.cpu_s += time.thread_time() - cpu
+            elsewhere = getattr(self.policy, "cpu_s", 0.0)
+            account.cpu_s += time.thread_time() - cpu + elsewhere - self._elsewhere
+            self._elsewhere = elsewhere
             account.wall_s += passed
             account.calls += 1
             account.peak_growth_bytes += _peak_bytes() - peak if weighed else 0

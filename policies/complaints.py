@@ -17,6 +17,9 @@ SAID_AT_MOST = 100
 class AnswerError(Exception):
     """A model's whole answer cannot be used; becomes a recorded fault, never leaves this package."""
 
+    final = False
+    """Whether asking for fewer people at a time is of no use."""
+
     def __init__(self, fault: Fault, sentence: str) -> None:
         """Keep which fault it is and what was found."""
         self.fault = fault

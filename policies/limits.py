@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from rehearse.errors import PolicyHungError
@@ -70,8 +70,19 @@ def within(seconds: float, what: str, grace: float = GRACE_S) -> Iterator[None]:
         raise PolicyHungError(limit.sentence, REMEDY) from None
 
 
+RENEWED: list[Callable[[], object]] = []
+"""What else is told that the next person is asked."""
+
+
+def forget() -> None:
+    """Watch nothing that a process watched which this one is a copy of."""
+    _WATCHDOG.forget()
+
+
 def renew() -> None:
     """Let the time of the innermost limit of this thread begin anew: it answered, and is asked again."""
+    for tell in RENEWED:
+        tell()
     limit = _WATCHDOG.innermost()
     if limit is not None:
         limit.begin()
@@ -147,6 +158,10 @@ class _Watchdog:
     def release(self, limit: _Limit) -> None:
         """Watch no longer."""
         self._limits.pop(limit, None)
+
+    def forget(self) -> None:
+        """Watch nothing any more."""
+        self._limits.clear()
 
     def innermost(self) -> _Limit | None:
         """Return the limit that this thread came under last, if any."""

@@ -30,8 +30,9 @@ from rehearse.errors import NotFoundError, PolicyLoadError, did_you_mean
 from rehearse.policies import estimator, files, function, http, mlflow, onnx
 from rehearse.policies.complaints import told
 from rehearse.policies.composed import Composition
+from rehearse.policies.isolate import isolated
 from rehearse.policies.replicas import LearningPolicy, ObjectPolicy
-from rehearse.policies.sandbox import loading
+from rehearse.policies.sandbox import current, loading
 from rehearse.policies.settings import checked
 from rehearse.scenario.model import Part
 
@@ -60,6 +61,10 @@ def load(
     given = dict(settings or {})
     if isinstance(ref, Composition):
         return composed(ref, stage, trust=trust)
+    walls = current()
+    if walls is not None and walls.spec.isolate and not _is_ours(ref):
+        text = ref if isinstance(ref, str) else ""
+        return isolated(text, ref, stage, given, walls, trust=trust)
     if not isinstance(ref, str):
         return _policy(ref, stage, given, _name_of(ref), _version_of(ref))
     text, _, query = ref.strip().partition("?")
@@ -72,6 +77,18 @@ def load(
         return _registered(text.removesuffix(":"), stage, given, trust=trust)
     thing, name, version = found
     return _policy(thing, stage, given, name, version)
+
+
+def _is_ours(ref: object) -> bool:
+    """Tell whether a model is one of Rehearse, or behind a server: there is no code of others to isolate."""
+    if not isinstance(ref, str):
+        return type(ref).__module__.startswith("rehearse.policies.")
+    name = ref.strip().partition("?")[0].removesuffix(":")
+    entry = registry.entries("policies").get(name)
+    named = not (Path(name).suffix or ":" in name)
+    return name.startswith(http.SCHEMES) or (
+        named and (entry is None or entry.target.startswith("rehearse.policies."))
+    )
 
 
 def _apart(text: str, stage: Stage, settings: Mapping[str, Any], *, trust: bool) -> Policy | None:

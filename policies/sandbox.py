@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ from rehearse.policies.outward import CHECKS, Hosts, Tried, looks_up
 from rehearse.policies.written import FILES, Mouth, Places, Stream
 from rehearse.scenario.sandbox import Sandbox
 
+MEASURED = Path("/proc/self/statm").exists()
+"""Whether the system tells what other processes hold."""
 MOST_KINDS = 100
 """Different things that are remembered of what a model tried; beyond, they count together."""
 OTHERS = "tried other things"
@@ -52,7 +55,9 @@ class Walls:
 
     def told(self) -> dict[str, Any]:
         """Return the rules and what was refused, for the manifest."""
-        counted = {"refused": dict(self.refused), "printed": self.mouth.said}
+        counted: dict[str, Any] = {"refused": dict(self.refused), "printed": self.mouth.said}
+        if self.spec.isolate and not MEASURED:
+            counted["not_limited"] = f"memory and processes: {sys.platform} does not tell what others hold"
         return self.spec.model_dump(mode="json") | counted
 
     def add(self, told: Mapping[str, Any]) -> None:
@@ -61,13 +66,22 @@ class Walls:
             self._note(what, times)
         self.mouth.said += told.get("printed", 0)
 
+    def note(self, what: str, times: int) -> None:
+        """Count what was refused, and say it in the log when it is new."""
+        if what not in self.refused:
+            get_log("policy").warning("refused", problem=what)
+        self._note(what, times)
+
+    def hear(self, text: str) -> None:
+        """Pass on what a model writes that is in another process."""
+        out = sys.stdout
+        self.mouth.say(text, out.real.write if isinstance(out, Stream) else out.write)
+
     def judge(self, event: str, args: tuple[Any, ...]) -> None:
         """Raise SandboxError where an audit event is not allowed."""
         tried = self._tried(event, args)
         if tried is not None:
-            if tried.what not in self.refused:
-                get_log("policy").warning("refused", problem=tried.what)
-            self._note(tried.what, 1)
+            self.note(tried.what, 1)
             problem = f"the model {tried.what}."
             raise SandboxError(problem, tried.remedy)
 

@@ -47,6 +47,15 @@ class Places:
         """Let nothing be written in a folder, wherever it is."""
         self._closed.append(_real(folder))
 
+    @property
+    def closed(self) -> list[str]:
+        """Return the folders in which nothing may be written."""
+        return list(self._closed)
+
+    def keep_closed(self, folders: Sequence[str]) -> None:
+        """Let nothing be written in these folders, as `closed` has them."""
+        self._closed = list(folders)
+
     def may_write(self, path: str) -> bool:
         """Tell whether a file or folder may be made, changed or removed."""
         real = _real(path)
@@ -102,16 +111,16 @@ class Stream:
     """Standard output or error while a model is asked: it speaks through its mouth, others straight on."""
 
     def __init__(self, real: Any, mouth: Callable[[], Mouth | None]) -> None:
-        self._real = real
+        self.real = real
         self._mouth = mouth
 
     def write(self, text: str) -> int:
         """Write text."""
         mouth = self._mouth()
         if mouth is None:
-            self._real.write(text)
+            self.real.write(text)
         else:
-            mouth.say(text, self._real.write)
+            mouth.say(text, self.real.write)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -125,7 +134,7 @@ class Stream:
         return Bytes(self)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
+        return getattr(self.real, name)
 
 
 class Bytes:

@@ -41,6 +41,8 @@ FAULTS = {
     "refused": "the model was not asked: an open circuit, a limit or a full queue",
     "unreached": "the infrastructure between person and model failed",
     "forbidden": "the model tried what the sandbox does not allow",
+    "crashed": "the process of the model ended by itself",
+    "hung": "the model gave no answer and was ended",
 }
 
 COMINGS = {

@@ -89,3 +89,7 @@ class Fault(Code):
     """The infrastructure failed: no connection to the model's server, no answer in time, no service."""
     FORBIDDEN = 9
     """The model failed because it tried what the sandbox does not allow."""
+    CRASHED = 10
+    """The process of the model ended by itself."""
+    HUNG = 11
+    """The model gave no answer on the wall clock, and its process was ended."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rehearse.scenario.base import Strict
+from rehearse.scenario.base import Positive, Strict
 
 Host = Annotated[
     str, Field(min_length=1, max_length=260, pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(:[0-9]{1,5})?$")
@@ -25,3 +25,7 @@ class Sandbox(Strict):
     """Environment variables whose values are hidden everywhere, besides those whose names say so."""
     processes: bool = False
     """Whether it may begin other programs, which the walls do not hold."""
+    isolate: bool = False
+    """Whether it runs in a process of its own, which is ended when it hangs, floods or takes too much."""
+    memory_mb: Positive | None = 4096.0
+    """MiB that it may hold there, beyond what the process begins with; None: as much as there is."""
