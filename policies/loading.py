@@ -8,6 +8,7 @@
     model.onnx                   a model for ONNX Runtime
     model.pkl, model.joblib      the same as a pickle, only with trust
     http://host/v2/models/NAME   a model behind HTTP (`policies.http`)
+    exec:./assistant --flag      a program that is asked in lines of JSON (`policies.program`)
     models:/NAME@ALIAS           a model in an MLflow registry (`policies.mlflow`)
 
 In Python the function, class or object itself may be given, or `Shadow(live, candidate)` and its like.
@@ -27,7 +28,7 @@ from typing import Any, NoReturn
 from rehearse import registry
 from rehearse.contract import Policy, Stage
 from rehearse.errors import NotFoundError, PolicyLoadError, did_you_mean
-from rehearse.policies import estimator, files, function, http, mlflow, onnx
+from rehearse.policies import estimator, files, function, http, mlflow, onnx, program
 from rehearse.policies.complaints import told
 from rehearse.policies.composed import Composition
 from rehearse.policies.isolate import isolated
@@ -37,8 +38,8 @@ from rehearse.policies.settings import checked
 from rehearse.scenario.model import Part
 
 FORMS = (
-    "A model is a registered name, file.py:function, package.module:object, file.skops, file.onnx, http://… "
-    "or models:/NAME@ALIAS."
+    "A model is a registered name, file.py:function, package.module:object, file.skops, file.onnx, http://…, "
+    "exec:program or models:/NAME@ALIAS."
 )
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 FACTORY = ({"settings", "stage"}, {"stage"})
@@ -80,13 +81,13 @@ def load(
 
 
 def _is_ours(ref: object) -> bool:
-    """Tell whether a model is one of Rehearse, or behind a server: there is no code of others to isolate."""
+    """Tell whether a model is one of Rehearse, a server or a program: there is nothing to isolate."""
     if not isinstance(ref, str):
         return type(ref).__module__.startswith("rehearse.policies.")
     name = ref.strip().partition("?")[0].removesuffix(":")
     entry = registry.entries("policies").get(name)
     named = not (Path(name).suffix or ":" in name)
-    return name.startswith(http.SCHEMES) or (
+    return name.startswith((*http.SCHEMES, program.SCHEME)) or (
         named and (entry is None or entry.target.startswith("rehearse.policies."))
     )
 
@@ -95,6 +96,8 @@ def _apart(text: str, stage: Stage, settings: Mapping[str, Any], *, trust: bool)
     """Return the model of a reference that names no Python object; None for any other reference."""
     if text.startswith(http.SCHEMES):
         return http.from_address(text, stage, settings)
+    if text.startswith(program.SCHEME):
+        return program.ProgramPolicy(text, stage, settings)
     if text.startswith(mlflow.SCHEME):
         return mlflow.from_registry(text, stage, settings, trust=trust)
     if text.endswith(onnx.SUFFIX):

@@ -135,9 +135,7 @@ class PlainJson:
         found = _part(reply, "predictions")
         if self._named:
             return signature.read(_by_name(found), requests, complaints)
-        if not isinstance(found, list) or len(found) != len(requests):
-            said = f"{len(found)} predictions" if isinstance(found, list) else f"a {type(found).__name__}"
-            raise AnswerError(Fault.WRONG_SHAPE, f"gave {said} to {len(requests)} requests")
+        found = _each(found, len(requests))
         if requests.talk is None and all(isinstance(answer, str) for answer in found):
             return read(found, requests, complaints)
         return read_each(found, requests, complaints)
@@ -173,6 +171,18 @@ def _situations(requests: Requests) -> list[bytes]:
 
 def _inside(person: Mapping[str, Any], keys: Sequence[str]) -> str:
     return encoded({key: person[key] for key in keys}).decode()[1:-1]
+
+
+def predictions(reply: object, n: int) -> list[Any]:
+    """Return the answers to so many people in plain JSON; raises AnswerError where there are others."""
+    return _each(_part(reply, "predictions"), n)
+
+
+def _each(found: object, n: int) -> list[Any]:
+    if not isinstance(found, list) or len(found) != n:
+        said = f"{len(found)} predictions" if isinstance(found, list) else f"a {type(found).__name__}"
+        raise AnswerError(Fault.WRONG_SHAPE, f"gave {said} to {n} requests")
+    return found
 
 
 def protocol_of(url: str) -> ProtocolName:

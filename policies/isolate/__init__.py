@@ -24,12 +24,11 @@ from rehearse.errors import NotCompletedError, PolicyHungError, PolicyLoadError,
 from rehearse.policies.complaints import AnswerError, Complaints
 from rehearse.policies.files import LOAD_LIMIT_S
 from rehearse.policies.isolate import wire
+from rehearse.policies.isolate.lives import Lives
 from rehearse.policies.isolate.process import EndedError, Limits, Process
 from rehearse.policies.isolate.worker import FACTS, Task, work
 from rehearse.policies.sandbox import Walls
 
-MOST_ENDS = 5
-MOST_DEATHS = 1000
 GARBLED = "answered what cannot be read"
 
 
@@ -44,15 +43,15 @@ class Isolated:
         launch = {"path": sys.path} if task.ref else partial(work, given=given)
         spec, self._walls = task.sandbox, walls
         limits = Limits(spec.memory_mb, spec.processes)
-        self._process = Process(launch, limits, wire.length_of, walls.hear)
+        self.complaints = Complaints(task.ref or getattr(given, "__name__", type(given).__name__))
+        self._lives = Lives(walls, self.complaints)
+        self._process = Process(launch, limits, wire.length_of, self._lives.say)
         self._task = wire.framed(pickle.dumps(task))
-        self._limit_s, self._ends, self._deaths = LOAD_LIMIT_S, 0, 0
-        self._last = EndedError(Fault.CRASHED, "")
+        self._limit_s = LOAD_LIMIT_S
         self._kept: Mapping[str, Array] | None = None
         self._known: set[int] = set()
         self.cpu_s = 0.0
         """CPU seconds that it has taken so far."""
-        self.complaints = Complaints(task.ref or getattr(given, "__name__", type(given).__name__))
         facts = self._loaded()
         self.name, self.version = str(facts["name"]), str(facts["version"])
         self.complaints.policy = self.name
@@ -82,7 +81,7 @@ class Isolated:
             except EndedError as error:  # whoever was being asked has no answer; the others are asked again
                 at = (
                     slice(0, len(left))
-                    if self._given_up
+                    if self._lives.over
                     else min(max(self._process.progress - 1, 0), len(left) - 1)
                 )
                 bad = np.atleast_1d(left[at])
@@ -149,12 +148,12 @@ class Isolated:
             told, arrays = wire.unpacked(content[wire.SIZE.size :])
             self._take_note(told)
         except EndedError as error:
-            self._noted(error)
+            self._lives.count(error)
             raise
         except (ValueError, KeyError, TypeError, AttributeError):
             self._process.close()
             garbled = EndedError(Fault.FORBIDDEN, GARBLED)
-            self._noted(garbled)
+            self._lives.count(garbled)
             raise garbled from None
         return told, arrays
 
@@ -165,28 +164,11 @@ class Isolated:
         for fault, sentence in told["complaints"]:
             self.complaints.note(Fault(fault), str(sentence))
 
-    def _noted(self, error: EndedError) -> None:
-        """Count an end, and say it."""
-        self._walls.note(error.sentence, 1)
-        self.complaints.note(error.fault, error.sentence)
-        self._last = error
-        if error.final:
-            self._ends += 1
-        else:
-            self._deaths += 1
-
-    @property
-    def _given_up(self) -> bool:
-        return self._ends >= MOST_ENDS or self._deaths >= MOST_DEATHS
-
     def _revive(self) -> None:
         """Begin it again if it has ended, with what it had learned."""
         if self._process.alive:
             return
-        if self._given_up:
-            error = EndedError(self._last.fault, f"was given up: it {self._last.sentence}")
-            error.final = True
-            raise error
+        self._lives.check()
         self._known.clear()
         self._process.begin()
         self._understood(self._exchange(self._task)[0])
@@ -195,7 +177,8 @@ class Isolated:
 
     def _brought_back(self, told: Mapping[str, Any]) -> None:
         if "error" in told or "sentence" in told:
-            problem = f"the decision model {self.name!r} {self._last.sentence}, and what it knew is lost."
+            ended = self._lives.last.sentence
+            problem = f"the decision model {self.name!r} {ended}, and what it knew is lost."
             raise NotCompletedError(problem, "Give it `state` and `restore`, and mend what ended it.")
 
     def _loaded(self) -> dict[str, Any]:

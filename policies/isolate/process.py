@@ -40,6 +40,9 @@ LONGEST = 64 * 2**20
 CHUNK = 1 << 20
 MOST_PROCESSES = 64
 """Processes that may be there at a time where a model may begin some."""
+FEW = 4
+"""And where it may not: libraries ask programs about the machine, which are gone when it answers."""
+BEGAN = "tried to begin processes behind the back of the sandbox"
 COUNTER = struct.Struct("q")
 
 
@@ -131,8 +134,8 @@ class Process:
         """
         if self._pipes is None:
             raise EndedError(Fault.CRASHED, "was not there")
+        self._idle()
         COUNTER.pack_into(self._counter, 0, 0)
-        self._answer.clear()
         left, counted, due = memoryview(message), 0, time.monotonic() + seconds
         while True:
             ready = self._ready(writing=len(left) > 0)
@@ -164,6 +167,14 @@ class Process:
             self._end()
         self._control = None
 
+    def _idle(self) -> None:
+        """See that nothing was said since the last answer: it would count as the next one."""
+        self._answer.clear()
+        with contextlib.suppress(BlockingIOError):
+            if os.read(self._pipes[1], 1):  # type: ignore[index]
+                raise self._ended(Fault.WRONG_SHAPE, "answered without being asked")
+            raise self._died()
+
     def _ready(self, *, writing: bool) -> list[int]:
         ours, answers, words = self._pipes or (-1, -1, -1)
         readable, writable, _ = select.select([answers, words], [ours] if writing else [], [], POLL_S)
@@ -187,7 +198,9 @@ class Process:
         length = self._complete(self._answer)
         if length > LONGEST or (not length and len(self._answer) > LONGEST):
             raise self._ended(Fault.FORBIDDEN, f"tried to answer with more than {LONGEST:,} bytes")
-        return 0 < length <= len(self._answer)
+        if 0 < length < len(self._answer):
+            raise self._ended(Fault.WRONG_SHAPE, "answered more than once")
+        return length == len(self._answer) > 0
 
     def _weigh(self, *, processes: bool) -> None:
         """Look at what it holds; at the end of an answer also for processes that it began."""
@@ -196,8 +209,8 @@ class Process:
         if not (MEASURED and (processes or weighs)):
             return
         began = guardian.descendants(self._pid)
-        if len(began) > (MOST_PROCESSES if self._limits.processes else 0 if processes else 4):
-            raise self._ended(Fault.FORBIDDEN, "tried to begin processes behind the back of the sandbox")
+        if len(began) > (MOST_PROCESSES if self._limits.processes else 0 if processes else FEW):
+            raise self._ended(Fault.FORBIDDEN, BEGAN)
         most = self._limits.memory_mb
         if weighs and most is not None:
             self._weighed = now
@@ -206,7 +219,10 @@ class Process:
                 raise self._ended(Fault.FORBIDDEN, f"tried to hold more than {most:g} MiB of memory")
 
     def _ended(self, fault: Fault, what: str) -> EndedError:
-        """End it for a reason."""
+        """End it for a reason, which may be that a copy of it answered, too, or held as much again."""
+        alone = self._limits.processes or not guardian.descendants(self._pid)
+        if not alone and fault != Fault.HUNG:
+            fault, what = Fault.FORBIDDEN, BEGAN
         if self._control is not None:
             with contextlib.suppress(OSError):
                 self._control.sendall(guardian.KILL)
