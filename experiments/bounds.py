@@ -46,6 +46,10 @@ class Watch:
     def __init__(self, scenario: Scenario, assembly: Assembly, recorder: Recorder, meter: Meter) -> None:
         self._scenario, self._assembly = scenario, assembly
         self._recorder, self._meter = recorder, meter
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from here."""
         self._began = self._taken()
 
     def stop(self) -> dict[str, Any] | None:

@@ -77,9 +77,14 @@ class Assembly:
         return sim.users.coupled or sim.world.coupled or self.policy.coupled or learns
 
     @property
+    def sandbox(self) -> dict[str, Any]:
+        """Return the rules of the sandbox and what it refused, for the manifest."""
+        return self.policy.walls_told()
+
+    @property
     def refusals(self) -> int:
         """Return how often a model tried what the sandbox does not allow."""
-        return sum(self.policy.walls_told().get("refused", {}).values())
+        return sum(self.sandbox.get("refused", {}).values())
 
     @property
     def memory(self) -> int:

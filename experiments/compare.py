@@ -110,6 +110,7 @@ def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE, across:
     """
     same = _same_people(a, b, across=across)
     _same_scope(a, b)
+    _same_length(a, b, across=across)
     before, after = Measures(a), Measures(b)
     if before.empty or after.empty:
         problem = "one of the runs held no session at all, so there is nothing to compare."
@@ -137,6 +138,15 @@ def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE, across:
         gained=gained,
         lost=lost,
     )
+
+
+def _same_length(a: Readable, b: Readable, *, across: bool) -> None:
+    """Raise UserError where one of the runs was stopped earlier than the other."""
+    one, other = (side.manifest.get("tick") for side in (a, b))
+    if one == other or across:
+        return
+    problem = f"the runs cannot be paired: one holds {one} ticks, the other {other}."
+    raise UserError(problem, "Finish the one that was stopped: `rehearse resume RUN`.")
 
 
 def label(record: Readable) -> str:

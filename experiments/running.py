@@ -117,6 +117,8 @@ class Production:
             log.info("tick", tick=simulation.tick - 1, user_turns=self.recorder.user_turns)
             if progress is not None:
                 self._tell(progress)
+            if simulation.tick <= self._forked_at:
+                watch.begin()  # what was lived before is the parent's
             if simulation.tick < self.scenario.time.ticks and not self._stops(watch):
                 self._rest()
             if "stopped" in self.manifest:
@@ -132,7 +134,7 @@ class Production:
             "record/money": np.array([self.recorder.spent]),
         }
         self.manifest |= {"tick": simulation.tick, "user_turns": self.recorder.user_turns}
-        self.manifest["sandbox"] = self.assembly.policy.walls_told()
+        self.manifest["sandbox"] = self.assembly.sandbox
         self.folder.checkpoint(simulation.tick, simulation.state() | spent, self.manifest, stays=stays)
 
     def finish(self, *, report: bool = True) -> Finished:
@@ -164,6 +166,11 @@ class Production:
         if not stopped:
             self.folder.drop_checkpoints()
         return finished(self.folder.path)
+
+    @property
+    def _forked_at(self) -> int:
+        forks: list[dict[str, Any]] = self.manifest.get("forks", [])
+        return int(forks[-1]["tick"]) if forks else 0
 
     def _keep(self, tick: int, turns: Columns, society: Columns) -> None:
         if self.witness is not None:
@@ -206,7 +213,7 @@ class Production:
             "finished": now(),
             "coupled": self.manifest["coupled"] or self.assembly.coupled,
             "marks": marks(self.scenario, simulation.marks, self.manifest.get("forks", ())),
-            "sandbox": self.assembly.policy.walls_told(),
+            "sandbox": self.assembly.sandbox,
             "resources": self.meter.resources(self.assembly.policy.asked.account, self.recorder.user_turns),
         }
 

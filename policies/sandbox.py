@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -93,6 +93,17 @@ class Walls:
     def _note(self, what: str, times: int) -> None:
         kept = what if what in self.refused or len(self.refused) < MOST_KINDS else OTHERS
         self.refused[kept] = self.refused.get(kept, 0) + times
+
+
+def added(told: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what walls told, with what others refused and heard counted, too."""
+    whole = dict(told)
+    for other in others:
+        refused = dict(whole.get("refused", {}))
+        for what, times in other.get("refused", {}).items():
+            refused[what] = refused.get(what, 0) + times
+        whole |= {"refused": refused, "printed": whole.get("printed", 0) + other.get("printed", 0)}
+    return whole
 
 
 class Within:

@@ -22,6 +22,7 @@ from rehearse.experiments.shards.gathering import Gathering, Whole
 from rehearse.experiments.shards.parted import without_society
 from rehearse.experiments.shards.rooms import Room
 from rehearse.experiments.shards.sayings import Task
+from rehearse.policies.sandbox import added
 from rehearse.record.recorder import Recorder
 
 
@@ -32,10 +33,9 @@ class Dealt(Assembly):
     simulation: Conductor
 
     @property
-    def refusals(self) -> int:
-        """Return how often the model tried what it may not, in all shards."""
-        here: dict[str, int] = self.policy.walls_told().get("refused", {})
-        return sum(here.values()) + sum(page.refused for page in self.simulation.pages)
+    def sandbox(self) -> dict[str, Any]:
+        """Return the rules of the sandbox and what it refused: so far before a resume, and in all shards."""
+        return added(self.policy.walls_told(), [page.sandbox for page in self.simulation.pages])
 
     @property
     def memory(self) -> int:
@@ -57,7 +57,6 @@ class Dealt(Assembly):
         for each in spent:
             meter.earlier_cpu += each.cpu_s
             meter.elsewhere_mb += each.peak_memory_mb
-            self.policy.heard_of(each.sandbox)
             for name in ("calls", "rows", "cpu_s", "wall_s", "peak_growth_bytes"):
                 setattr(account, name, getattr(account, name) + each.account[name])
         shards = self.simulation.ensemble

@@ -74,8 +74,8 @@ class Page:
     """On the answers of the tick."""
     memory: int = 0
     """Bytes that its process holds."""
-    refused: int = 0
-    """How often the model tried there what it may not."""
+    sandbox: Mapping[str, Any] = field(default_factory=dict)
+    """What the walls refused there so far, as `Walls.told` has it."""
     links: Links | None = None
     """The chains of the shard's societies after the tick, where it has them whole."""
     leaves: Leaves | None = None
@@ -95,5 +95,3 @@ class Spent:
     cpu_s: float
     peak_memory_mb: float
     account: dict[str, Any]
-    sandbox: dict[str, Any]
-    """What the model tried there that it may not."""

@@ -80,7 +80,7 @@ class Shard:
             harm=self.recorder.harm,
             spent=self.recorder.spent - paid,
             memory=held_memory(),
-            refused=self.assembly.refusals,
+            sandbox=self.assembly.sandbox,
             columns=self.columns(wanted),
             log=tuple(said),
         )
@@ -107,8 +107,7 @@ class Shard:
     def spent(self) -> Spent:
         """Return what this process used up so far."""
         asked: Any = self.assembly.policy.asked
-        tried = self.assembly.policy.walls_told()
-        return Spent(time.process_time(), peak_memory_mb(), asked.account.as_dict(), tried)
+        return Spent(time.process_time(), peak_memory_mb(), asked.account.as_dict())
 
     def _keep(self, tick: int, turns: Columns, society: Columns) -> None:
         self.turns, self.society = turns, society

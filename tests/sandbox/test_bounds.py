@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import rehearse
-from rehearse.errors import PolicyHungError, ScenarioError
+from rehearse.errors import PolicyHungError, ScenarioError, UserError
 from rehearse.experiments.bounds import Taken, reached
 from rehearse.experiments.cli import main
+from rehearse.record.reading import RunRecord
 from rehearse.scenario.bounds import Bounds
 
 SMALL = {"users": 12, "ticks": 2, "replicas": 2}
@@ -53,19 +54,28 @@ def test_the_command_line_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     assert "rehearse resume r" in said
 
 
-def test_a_model_that_leaves_the_sandbox_stops_the_run_in_shards_too(tmp_path):
-    """`refusals: 0` forgives none; the tick in which it happened is in the record."""
+def test_a_model_that_leaves_the_sandbox_stops_the_run_in_shards_too(tmp_path, monkeypatch):
+    """`refusals: 0` forgives none; what was refused in shards is known when the run is gone on with."""
     model = tmp_path / "model.py"
     model.write_text(
         "def decide(person):\n    import socket\n    socket.getaddrinfo('example.invalid', 80)\n"
     )
     settings = {"bounds.refusals": 0}
-    done = rehearse.run(
-        "travel", policy=f"{model}:decide", out=tmp_path / "r", settings=settings, shards=2, **SMALL
-    )
-    assert done.verdict == "not completed"
-    assert done.turns.manifest["stopped"]["bound"] == "refusals"
-    assert done.turns.query("SELECT max(tick) AS t FROM turns")["t"].tolist() == [0]
+    asked = {"policy": f"{model}:decide", "out": tmp_path / "r", "settings": settings, "shards": 2}
+    with monkeypatch.context() as patch:
+        patch.setattr("rehearse.experiments.running.Production.finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rehearse.run("travel", **asked, **SMALL)
+    manifest = RunRecord(tmp_path / "r", finished=False).manifest
+    assert manifest["tick"] == 1
+    assert sum(manifest["sandbox"]["refused"].values()) == manifest["user_turns"]
+    done = rehearse.resume(tmp_path / "r")
+    assert sum(done.turns.manifest["sandbox"]["refused"].values()) == done.user_turns
+
+
+def interrupted(*_, **__):
+    """Be told to stop."""
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
@@ -107,6 +117,18 @@ def test_a_bound_on_what_is_not_recorded_is_a_mistake():
     for bound, column in (("harm", "harm"), ("money", "spent")):
         with pytest.raises(ScenarioError, match=f"needs the column '{column}'"):
             rehearse.load("travel", settings={f"bounds.{bound}": 1.0, "columns": ["action"]})
+
+
+def test_a_stopped_run_is_forked_and_not_compared_with_a_longer_one(tmp_path):
+    """A fork takes for itself what the bound allows; what was lived before it is its parent's."""
+    whole, part = bounded(tmp_path, "whole"), bounded(tmp_path, user_turns=1)
+    tick = part.turns.manifest["tick"]
+    assert tick < SMALL["ticks"]
+    with pytest.raises(UserError, match=f"holds {tick} ticks, the other {SMALL['ticks']}.*rehearse resume"):
+        rehearse.compare(part.folder, whole.folder)
+    fork = rehearse.fork(part.folder, tick, policy="greedy-v1", out=tmp_path / "fork")
+    assert fork.turns.manifest["tick"] > tick
+    assert rehearse.replay(fork.folder).same
 
 
 DEAR = """
