@@ -58,6 +58,8 @@ class ProgramSettings(SignatureSettings):
     """People in a line, always as many (not in dialogues): what is missing repeats the first."""
     timeout_ms: Annotated[float, Field(gt=0.0)] | None = None
     """Wall-clock milliseconds of an answer; None: the scenario's `time.deadline_ms`."""
+    begin_ms: NotNegative = 30_000.0
+    """Wall-clock milliseconds more for the first answer after it was begun, which may have to load a model."""
     rounds: Annotated[int, Field(ge=1, le=32)] = 6
     """Lines in a turn of a dialogue at most: one more each time it calls tools."""
     price_per_call: NotNegative = 0.0
@@ -86,7 +88,7 @@ class ProgramPolicy:
         self.tile = given.batch
         priced = given.price_per_call or given.price_per_row
         self.columns: dict[str, Any] = {"spent": np.float64} if priced else {}
-        self._stage = stage
+        self._stage, self._lines, self._new = stage, 0, True
         self._limit_s = (given.timeout_ms if given.timeout_ms is not None else stage.deadline_ms) / 1000.0
         self._form = PlainJson("", HttpSettings(outputs=given.outputs))
         walls = current()
@@ -134,16 +136,17 @@ class ProgramPolicy:
         spent: Array = everywhere(cost, n, np.float64)
         return replace(decisions, detail={"spent": spent})
 
-    _lines = 0
-
     def _ask(self, instances: list[Any]) -> object:
         """Return what the program answers to a line."""
         self._lives.check()
         try:
             if not self._process.alive:
                 self._process.begin()
+                self._new = True
             self._lines += 1
-            reply = self._process.ask(encoded({"instances": instances}) + b"\n", self._limit_s)
+            more = self._given.begin_ms / 1000.0 if self._new else 0.0
+            reply = self._process.ask(encoded({"instances": instances}) + b"\n", self._limit_s + more)
+            self._new = False
         except EndedError as error:
             self._lives.count(error)
             raise

@@ -139,11 +139,12 @@ class Isolated:
         return told, arrays
 
     def _told(self, verb: str, *given: object) -> tuple[dict[str, Any], dict[str, Array]]:
-        return self._exchange(wire.framed(pickle.dumps((verb, given, self._walls.places.closed))))
+        message = wire.framed(pickle.dumps((verb, given, self._walls.places.closed)))
+        return self._exchange(message, self._limit_s)
 
-    def _exchange(self, message: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    def _exchange(self, message: bytes, seconds: float) -> tuple[dict[str, Any], dict[str, Array]]:
         try:
-            content = self._process.ask(message, self._limit_s)
+            content = self._process.ask(message, seconds)
             self._process.hear()
             told, arrays = wire.unpacked(content[wire.SIZE.size :])
             self._take_note(told)
@@ -171,7 +172,7 @@ class Isolated:
         self._lives.check()
         self._known.clear()
         self._process.begin()
-        self._understood(self._exchange(self._task)[0])
+        self._understood(self._exchange(self._task, LOAD_LIMIT_S)[0])
         if self._kept is not None:
             self._brought_back(self._told("restore", dict(self._kept))[0])
 
@@ -184,7 +185,7 @@ class Isolated:
     def _loaded(self) -> dict[str, Any]:
         try:
             self._process.begin()
-            told, _ = self._exchange(self._task)
+            told, _ = self._exchange(self._task, LOAD_LIMIT_S)
         except EndedError as error:
             problem = f"the model {self.complaints.policy} could not be loaded: it {error.sentence}."
             remedy = "Mend it, or give it more memory in sandbox.memory_mb."

@@ -55,7 +55,7 @@ def guard(control: socket.socket, begin: Begin) -> NoReturn:
         if status is not None:
             _end_all(child)
             child = 0
-            control.sendall(NEWS.pack(ENDED, status))
+            _tell(control, ENDED, status)
         if control in ready:
             child = _obey(control, child, begin)
 
@@ -64,14 +64,20 @@ def _obey(control: socket.socket, child: int, begin: Begin) -> int:
     word, given, *_ = socket.recv_fds(control, 1, MOST)
     if word == BEGIN:
         child = _begun(control, begin, given)
-        control.sendall(NEWS.pack(BEGUN, child))
+        _tell(control, BEGUN, child)
         return child
     if child:
         _end_all(child)
     if not word:
         os._exit(0)
-    control.sendall(NEWS.pack(ENDED, -signal.SIGKILL))
+    _tell(control, ENDED, -signal.SIGKILL)
     return 0
+
+
+def _tell(control: socket.socket, news: bytes, number: int) -> None:
+    """Say something; if nobody listens any more, the socket says so, too."""
+    with contextlib.suppress(OSError):
+        control.sendall(NEWS.pack(news, number))
 
 
 def _begun(control: socket.socket, begin: Begin, given: list[int]) -> int:

@@ -28,13 +28,17 @@ from pathlib import Path
 from typing import Any
 
 from rehearse.contract import Fault
-from rehearse.errors import PolicyLoadError
+from rehearse.errors import NotCompletedError, PolicyLoadError
 from rehearse.policies.complaints import AnswerError
 from rehearse.policies.isolate import guardian
 from rehearse.policies.sandbox import MEASURED, outside
 
 POLL_S = 0.05
 """Seconds between two looks at memory and processes."""
+BEGINS_S = 120.0
+"""Seconds within which a fresh Python must be there, on a machine however busy."""
+ENDS_S = 30.0
+"""Seconds within which a guardian must have told of an end."""
 LONGEST = 64 * 2**20
 """Bytes of an answer."""
 CHUNK = 1 << 20
@@ -117,10 +121,15 @@ class Process:
         given = [requests, replies, says, self._file.fileno()]
         try:
             socket.send_fds(self._control, [guardian.BEGIN], given)
-            _, self._pid = self._news(time.monotonic() + guardian.PATIENCE_S)
+            news, self._pid = self._news(time.monotonic() + BEGINS_S)
         finally:
             for descriptor in given[:3]:
                 os.close(descriptor)
+        if news != guardian.BEGUN:
+            for descriptor in (ours, answers, words):
+                os.close(descriptor)
+            problem = f"no process could be begun for a model within {BEGINS_S:g} s."
+            raise NotCompletedError(problem, "See whether the machine is out of processes or memory.")
         for descriptor in (ours, answers, words):
             os.set_blocking(descriptor, False)
         self._pipes = (ours, answers, words)
@@ -226,7 +235,7 @@ class Process:
         if self._control is not None:
             with contextlib.suppress(OSError):
                 self._control.sendall(guardian.KILL)
-                self._news(time.monotonic() + 2 * guardian.PATIENCE_S)
+                self._news(time.monotonic() + ENDS_S)
         self._let_go()
         return EndedError(fault, what)
 
@@ -235,7 +244,7 @@ class Process:
         return EndedError(Fault.CRASHED, f"ended by itself ({self._gone()})")
 
     def _gone(self) -> str:
-        news, status = self._news(time.monotonic() + guardian.PATIENCE_S)
+        news, status = self._news(time.monotonic() + ENDS_S)
         self._let_go()
         if news != guardian.ENDED:
             return "its guardian has gone"

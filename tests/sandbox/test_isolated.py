@@ -97,7 +97,7 @@ def test_answers_are_the_same_bit_for_bit(model):
         (lambda: ctypes.string_at(0), "crashed", "ended by itself (SIGSEGV)"),
         (lambda: os._exit(3), "crashed", "ended by itself (exit code 3)"),
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "crashed", "ended by itself (SIGKILL)"),
-        (hang, "hung", "took longer than 0.2 s over an answer and was ended"),
+        (hang, "hung", "took longer than 1 s over an answer and was ended"),
     ],
     ids=["segfault", "exit", "kill", "hang"],
 )
@@ -106,7 +106,7 @@ def test_only_the_person_at_whom_a_model_breaks_has_no_answer(does, fault, what)
     requests = made_requests(STAGE, 12)
     bad = requests["score"] > 0.8
     assert 0 < bad.sum() < 5
-    seam = seated(on_a_bad_day(does), wall_s=0.2)
+    seam = seated(on_a_bad_day(does), wall_s=1.0 if fault == "hung" else 30.0)
     answer = seam.decide(requests)
     assert [word == fault for word in faults(answer)] == bad.tolist()
     assert (answer.action[~bad] == 1).all()
@@ -211,8 +211,8 @@ class Model:
 """
 
 
-def test_what_it_learns_goes_through_checkpoints_and_shards(tmp_path):
-    """A run with a learner comes to one digest: isolated or not, stopped and resumed, in shards."""
+def test_what_it_learns_goes_through_checkpoints(tmp_path):
+    """A run with a learner comes to one digest: isolated or not, stopped and resumed, and replayed."""
     (tmp_path / "model.py").write_text(LEARNER)
     policy = f"{tmp_path / 'model.py'}:Model"
     here = rehearse.run("travel", policy=policy, out=tmp_path / "here", **SMALL)
@@ -226,10 +226,6 @@ def test_what_it_learns_goes_through_checkpoints_and_shards(tmp_path):
     assert part.verdict == "not completed"
     assert rehearse.resume(part.folder).digest == here.digest
     assert rehearse.replay(part.folder).same
-    shards = rehearse.run(
-        "travel", policy=policy, out=tmp_path / "shards", settings=ISOLATED, shards=2, **SMALL
-    )
-    assert shards.digest == here.digest
 
 
 def a_tick(requests):
@@ -324,7 +320,7 @@ def test_learning_that_never_ends_breaks_the_run_off():
         def learn(self, feedback):
             hang()
 
-    seam = seated(Model, wall_s=0.3)
+    seam = seated(Model, wall_s=1.0)
     with pytest.raises(PolicyHungError, match="asked to learn, took longer"):
         seam.learn(a_tick(made_requests(STAGE, 4)))
 
