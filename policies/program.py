@@ -16,6 +16,7 @@ if it gives no answer in time (`hung`) it is ended with all that it began, and w
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class ProgramSettings(SignatureSettings):
     timeout_ms: Annotated[float, Field(gt=0.0)] | None = None
     """Wall-clock milliseconds of an answer; None: the scenario's `time.deadline_ms`."""
     begin_ms: NotNegative = 30_000.0
-    """Wall-clock milliseconds more for the first answer after it was begun, which may have to load a model."""
+    """Wall-clock milliseconds more for the first answer after it was begun, and has a model to load."""
     rounds: Annotated[int, Field(ge=1, le=32)] = 6
     """Lines in a turn of a dialogue at most: one more each time it calls tools."""
     price_per_call: NotNegative = 0.0
@@ -136,7 +137,7 @@ class ProgramPolicy:
         spent: Array = everywhere(cost, n, np.float64)
         return replace(decisions, detail={"spent": spent})
 
-    def _ask(self, instances: list[Any]) -> object:
+    def _ask(self, line: bytes) -> object:
         """Return what the program answers to a line."""
         self._lives.check()
         try:
@@ -145,7 +146,7 @@ class ProgramPolicy:
                 self._new = True
             self._lines += 1
             more = self._given.begin_ms / 1000.0 if self._new else 0.0
-            reply = self._process.ask(encoded({"instances": instances}) + b"\n", self._limit_s + more)
+            reply = self._process.ask(line + b"\n", self._limit_s + more)
             self._new = False
         except EndedError as error:
             self._lives.count(error)
@@ -157,16 +158,17 @@ class ProgramPolicy:
         n = len(requests)
         rows: Rows = np.concatenate([np.arange(n), np.zeros(self._given.batch - n, np.int64)])
         asked = requests.take(rows)
-        reply = self._ask(self._form.people(self._signature, asked))
+        reply = self._ask(self._form.body(self._signature, asked))
         return self._form.read(reply, self._signature, asked, self.complaints).take(np.arange(n))
 
     def _talked(self, requests: Requests) -> Decisions:
         """Let those who call tools be asked again with what these found."""
-        instances = self._form.people(self._signature, requests)
+        instances = json.loads(self._form.body(self._signature, requests))["instances"]
         answers: list[object] = [Failed("called tools and said nothing", Fault.WRONG_SHAPE)] * len(instances)
         left = list(range(len(instances)))
         for _ in range(self._given.rounds):
-            found = predictions(self._ask([instances[i] for i in left]), len(left))
+            line = encoded({"instances": [instances[i] for i in left]})
+            found = predictions(self._ask(line), len(left))
             calls = []
             for i, answer in zip(left, found, strict=True):
                 if isinstance(answer, Mapping) and "call" in answer:
