@@ -12,7 +12,6 @@ import rehearse
 from rehearse.errors import PolicyHungError, ScenarioError, UserError
 from rehearse.experiments.bounds import Taken, reached
 from rehearse.experiments.cli import main
-from rehearse.record.reading import RunRecord
 from rehearse.scenario.bounds import Bounds
 
 SMALL = {"users": 12, "ticks": 2, "replicas": 2}
@@ -54,7 +53,7 @@ def test_the_command_line_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     assert "rehearse resume r" in said
 
 
-def test_a_model_that_leaves_the_sandbox_stops_the_run_in_shards_too(tmp_path, monkeypatch):
+def test_a_model_that_leaves_the_sandbox_stops_the_run_in_shards_too(tmp_path):
     """`refusals: 0` forgives none; what was refused in shards is known when the run is gone on with."""
     model = tmp_path / "model.py"
     model.write_text(
@@ -62,20 +61,12 @@ def test_a_model_that_leaves_the_sandbox_stops_the_run_in_shards_too(tmp_path, m
     )
     settings = {"bounds.refusals": 0}
     asked = {"policy": f"{model}:decide", "out": tmp_path / "r", "settings": settings, "shards": 2}
-    with monkeypatch.context() as patch:
-        patch.setattr("rehearse.experiments.running.Production.finish", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            rehearse.run("travel", **asked, **SMALL)
-    manifest = RunRecord(tmp_path / "r", finished=False).manifest
-    assert manifest["tick"] == 1
-    assert sum(manifest["sandbox"]["refused"].values()) == manifest["user_turns"]
-    done = rehearse.resume(tmp_path / "r")
+    part = rehearse.run("travel", **asked, **SMALL)
+    assert part.verdict == "not completed"
+    assert part.turns.manifest["stopped"]["bound"] == "refusals"
+    assert part.turns.query("SELECT max(tick) AS t FROM turns")["t"].tolist() == [0]
+    done = rehearse.resume(part.folder)
     assert sum(done.turns.manifest["sandbox"]["refused"].values()) == done.user_turns
-
-
-def interrupted(*_, **__):
-    """Be told to stop."""
-    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
