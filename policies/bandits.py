@@ -43,7 +43,7 @@ class BanditSettings(Strict):
     """What bandits have in common."""
 
     k: SlateLength = None
-    """Items in a slate; those behind the first go by their mean reward."""
+    """Items in a slate; those behind the first go by what is known of them."""
     avoid_shown: bool = True
     """Pass over what was shown earlier in the session, while something else is left."""
 

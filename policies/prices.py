@@ -117,6 +117,11 @@ class GroupEpsilon(EpsilonGreedy):
         """Exploit or explore among people of the group."""
         return super().decide(replace(requests, replica=self._cell(requests.replica, requests.group)))
 
+    def probabilities(self, requests: Requests) -> Floats:
+        """Return the chance of each item to be the answer, shape (n, m)."""
+        cells = self._cell(requests.replica, requests.group)
+        return super().probabilities(replace(requests, replica=cells))
+
     def learn(self, feedback: Feedback) -> None:
         """Add the tick's rewards to the estimates of each group."""
         super().learn(replace(feedback, replica=self._cell(feedback.replica, feedback.group)))

@@ -23,6 +23,7 @@ EVERY = {
     "ucb-v1": {},
     "thompson-v1": {},
     "epsilon-v1": {"epsilon": 0.3},
+    "group-epsilon-v1": {"epsilon": 0.3},
     "random-v1": {},
     "table-v1": TABLE,
     "linucb-v1": {},
