@@ -26,6 +26,7 @@ from rehearse.experiments.rebuilding import Leg, domain_of, last_policy, legs_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
+from rehearse.experiments.streams import values_of
 from rehearse.log import events, get_log, log_to
 from rehearse.policies.loading import pinned
 from rehearse.policies.recorded import sources
@@ -63,21 +64,16 @@ class Finished:
     user_turns: int
     seconds: float
     criteria: list[dict[str, Any]]
+    alarms: list[dict[str, Any]]
+    """What the monitors rang, in order of ticks; see `rehearse.experiments.monitor.Alarm`."""
 
     @property
     def turns(self) -> RunRecord:
         """Return the record of the run, for its tables."""
         return RunRecord(self.folder)
 
-    @property
-    def alarms(self) -> list[dict[str, Any]]:
-        """Return the alarms that the monitors rang, in order of ticks; see `rehearse.experiments.monitor`."""
-        return list(self.turns.verdict["alarms"])
-
     def series(self, name: str) -> NDArray[np.float64]:
         """Return what `monitors` may watch, by name; shapes and errors are those of `streams.values_of`."""
-        from rehearse.experiments.streams import values_of
-
         return values_of(self.turns, name)
 
     @property
@@ -331,6 +327,7 @@ def finished(folder: Path) -> Finished:
         user_turns=record.manifest["user_turns"],
         seconds=record.manifest["seconds"],
         criteria=record.verdict["criteria"],
+        alarms=record.verdict["alarms"],
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ SAID_BY = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDEN
 """How a word of a secret's name ends, in the singular."""
 SHORTEST = 8
 HIDDEN = "***"
+CREDENTIAL = re.compile(r"(?:bearer|basic) (.+)", re.IGNORECASE)
+"""What a header Authorization says after its scheme is as secret as the whole."""
 
 _KNOWN: list[str] = []
 """Every spelling of every secret, the longest first."""
@@ -26,7 +29,8 @@ _KNOWN: list[str] = []
 def learn(named: Iterable[str] = ()) -> None:
     """Look for secrets in the environment as it is now; `named` are variables that hold one, too."""
     wanted = set(named)
-    values = {value for name, value in os.environ.items() if name in wanted or is_secret(name)}
+    whole = {value for name, value in os.environ.items() if name in wanted or is_secret(name)}
+    values = whole | {found[1] for value in whole if (found := CREDENTIAL.match(value))}
     spelled = {form for value in values if len(value) >= SHORTEST for form in _spellings(value)}
     _KNOWN[:] = sorted({*spelled, *_KNOWN}, key=len, reverse=True)
 

@@ -40,7 +40,7 @@ class Heard(BaseHTTPRequestHandler):
         self.server.heard.append((self.path, dict(self.headers), body))
         self.send_response(self.server.status)
         self.end_headers()
-        self.wfile.write(f"you said {self.headers['Authorization']}".encode())
+        self.wfile.write(f"you said {str(self.headers['Authorization']).removeprefix('Bearer ')}".encode())
 
     def must_be_postable(self, alert):
         """Hold an alert against `postableAlert` of Alertmanager's OpenAPI document."""
