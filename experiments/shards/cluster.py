@@ -62,7 +62,7 @@ class RayRoom:
         self._actors: dict[int, Any] = {}
         self._said: dict[int, tuple[Any, Any]] = {}
         try:
-            self._ray = self._end.enter_context(_connected(shards, address))
+            self._ray = self._end.enter_context(connected(shards, address))
             self._check(shards)
         except BaseException:
             self._end.close()
@@ -121,8 +121,8 @@ class RayRoom:
 
 
 @contextlib.contextmanager
-def _connected(shards: int, address: str) -> Iterator[Any]:
-    """Connect to a cluster, or begin one on this machine; leave everything as it was."""
+def connected(processes: int, address: str) -> Iterator[Any]:
+    """Connect to a cluster, or begin one on this machine with so many CPUs; leave everything as it was."""
     with with_environment(_settings(address), RESTORED), one_thread_each():
         ray = _imported()
         if ray.is_initialized():  # by the program that we are called from: it is its cluster
@@ -130,7 +130,7 @@ def _connected(shards: int, address: str) -> Iterator[Any]:
             return
         folder = Path(tempfile.mkdtemp(prefix="rehearse-ray-"))
         try:
-            _begin(ray, shards, address, folder)
+            _begin(ray, processes, address, folder)
             yield ray
         finally:
             ray.shutdown()
@@ -148,7 +148,7 @@ def _imported() -> Any:
     try:
         import ray
     except ImportError:
-        problem = "shards were to live on Ray, which is not installed."
+        problem = "this was to be done on Ray, which is not installed."
         raise UserError(problem, "Run `pip install 'rehearse[ray]'`, or use --on local.") from None
     _forget_token()
     return ray

@@ -19,6 +19,8 @@ from rehearse.scenario.load import written
 from rehearse.scenario.model import Scenario
 
 if TYPE_CHECKING:
+    from rehearse.experiments.sweep.cluster import RayCrew
+    from rehearse.experiments.sweep.crew import Crew
     from rehearse.experiments.sweep.evidence import Undecided
 
 SWEEPS = Path("sweeps")
@@ -181,13 +183,24 @@ def _work(take: Take, hear: Hear, folder: Path, jobs: int, on: str, plan: Plan) 
     if jobs == 0:
         _work_here(next_one, hear, folder)
         return
-    from rehearse.experiments.sweep.crew import Crew
-
-    if on != "local":
-        problem = f"--on {on}: a sweep is made here (local)."
-        raise UserError(problem, "Leave it out.")
-    with Crew(folder, jobs, plan.limit_s, rehearses=plan.run is None) as crew:
+    with _crew(folder, jobs, on, plan) as crew:
         crew.make(next_one, hear)
+
+
+def _crew(folder: Path, jobs: int, on: str, plan: Plan) -> Crew | RayCrew:
+    if on == "local":
+        from rehearse.experiments.sweep.crew import Crew
+
+        return Crew(folder, jobs, plan.limit_s, rehearses=plan.run is None)
+    if on != "ray" and not on.startswith("ray://"):
+        problem = f"--on {on}: runs are made here (local) or in a Ray cluster (ray, ray://HOST:PORT)."
+        raise UserError(problem, "Write one of these.")
+    if plan.limit_s is not None:
+        problem = f"limit_s: {plan.limit_s:g}: in a Ray cluster no run is given up."
+        raise UserError(problem, "Leave it out, or give bounds to the scenario.")
+    from rehearse.experiments.sweep.cluster import RayCrew
+
+    return RayCrew(folder, jobs, "local" if on == "ray" else on)
 
 
 def _work_here(take: Take, hear: Hear, folder: Path) -> None:

@@ -69,6 +69,41 @@ class Worker:
         self.words.close()
 
 
+@dataclass(slots=True)
+class Strikes:
+    """What becomes of runs whose workers died: they are made again, and fail at the second strike."""
+
+    waiting: deque[Sent] = field(default_factory=deque)
+    in_vain: int = 0
+    """Workers that died since the last run was made."""
+    _of_run: dict[str, int] = field(default_factory=dict)
+
+    def again(self) -> Sent | None:
+        """Return a run that is to be made again."""
+        return self.waiting.popleft() if self.waiting else None
+
+    def struck(self, run: Sent) -> dict[str, Any] | None:
+        """Hear that a worker died of a run; return its line if it has failed.
+
+        Raises NotCompletedError where it cannot be the runs.
+        """
+        name = run[0]
+        self.in_vain += 1
+        if self.in_vain >= HOPELESS:
+            problem = f"{HOPELESS} workers of the sweep died one after the other."
+            raise NotCompletedError(problem, "Try a run by itself (--jobs 0), and look at the memory.")
+        self._of_run[name] = self._of_run.get(name, 0) + 1
+        if self._of_run[name] < STRIKES:
+            self.waiting.append(run)
+            return None
+        return failed(name, f"{STRIKES} workers died of it, one after the other.")
+
+
+def failed(name: str, problem: str) -> dict[str, Any]:
+    """Return the line of a run that failed with its worker."""
+    return {"run": name, "seconds": None, "error": problem}
+
+
 class Crew:
     """Some workers that make the runs of a sweep in one folder."""
 
@@ -83,10 +118,8 @@ class Crew:
         self._context = server([WORKING, *(OF_SCENARIOS if rehearses else ())])
         self._workers: list[Worker] = []
         self._own = Lines(folder)
-        self._strikes: dict[str, int] = {}
-        self._again: deque[Sent] = deque()
+        self._strikes = Strikes()
         self._mean = AHEAD
-        self._in_vain = 0
 
     def __enter__(self) -> Self:
         """Begin the workers."""
@@ -119,7 +152,7 @@ class Crew:
         ahead = min(1 + int(AHEAD / max(self._mean, 1e-6)), MOST_AHEAD) if self._limit is None else 1
         for worker in self._workers:
             while len(worker.sent) < ahead:
-                run = self._again.popleft() if self._again else take()
+                run = self._strikes.again() or take()
                 if run is None:
                     return
                 worker.send(run)
@@ -140,7 +173,7 @@ class Crew:
 
     def _heard(self, said: Said, hear: Hear) -> None:
         self._mean += 0.1 * (said.seconds - self._mean)
-        self._in_vain = 0
+        self._strikes.in_vain = 0
         hear(said)
 
     def _replace(self, worker: Worker, hear: Hear) -> None:
@@ -149,33 +182,21 @@ class Crew:
         written = {} if worker.lines is None else {line["run"]: line for line in lines_in(worker.lines)}
         while worker.sent and worker.sent[0][0] in written:  # finished, and not told any more
             self._heard(Said.of(written[worker.sent.popleft()[0]]), hear)
-        if worker.sent:
-            self._struck(worker.sent.popleft(), hear)
-        self._again.extendleft(reversed(worker.sent))
-        self._in_vain += 1
-        if self._in_vain >= HOPELESS:
-            problem = f"{HOPELESS} workers of the sweep died one after the other."
-            raise NotCompletedError(problem, "Try a run by itself (--jobs 0), and look at the memory.")
+        line = self._strikes.struck(worker.sent.popleft()) if worker.sent else None
+        self._strikes.waiting.extendleft(reversed(worker.sent))
+        if line is not None:
+            self._failed(line, hear)
         self._workers[self._workers.index(worker)] = self._begun()
-
-    def _struck(self, run: Sent, hear: Hear) -> None:
-        name = run[0]
-        self._strikes[name] = self._strikes.get(name, 0) + 1
-        if self._strikes[name] < STRIKES:
-            self._again.append(run)
-        else:
-            self._failed(name, f"{STRIKES} workers died of it, one after the other.", hear)
 
     def _overdue(self, worker: Worker) -> bool:
         return bool(worker.sent) and time.monotonic() - worker.since > (self._limit or 0.0)
 
     def _given_up(self, worker: Worker, hear: Hear) -> None:
         name, _ = worker.sent.popleft()
-        self._failed(name, f"it took longer than limit_s: {self._limit:g} seconds.", hear)
+        self._failed(failed(name, f"it took longer than limit_s: {self._limit:g} seconds."), hear)
         self._replace(worker, hear)
 
-    def _failed(self, name: str, problem: str, hear: Hear) -> None:
-        line = {"run": name, "seconds": None, "error": problem}
+    def _failed(self, line: dict[str, Any], hear: Hear) -> None:
         self._own.add(line)
         self._heard(Said.of(line), hear)
 

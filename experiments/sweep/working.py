@@ -49,23 +49,28 @@ class Bench:
         self._records = folder / RECORDS
 
     def make(self, name: str, task: Task) -> Said:
-        """Make a run, write its line, and return what to say of it; a run that fails has its error there."""
-        began = time.perf_counter()
-        try:
-            found = self._made(name, task)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is recorded and the sweep goes on
-            found = {"error": _told(error)}
-        seconds = time.perf_counter() - began
-        line = {"run": name, "seconds": round(seconds, 6)} | found
+        """Make a run, write its line, and return what to say of it."""
+        line = line_of(name, task, self._records)
         self.lines.add(line)
         return Said.of(line)
 
-    def _made(self, name: str, task: Task) -> dict[str, Any]:
-        if task.function:
-            return {"lines": functions.lines(functions.evaluated(task.function, task.given, task.seed))}
-        from rehearse.experiments.sweep.measuring import made
 
-        return made(task, name, self._records)
+def line_of(name: str, task: Task, records: Path) -> dict[str, Any]:
+    """Make a run and return its line, which tells the error of one that failed."""
+    began = time.perf_counter()
+    try:
+        found = _made(name, task, records)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is recorded and the sweep goes on
+        found = {"error": _told(error)}
+    return {"run": name, "seconds": round(time.perf_counter() - began, 6)} | found
+
+
+def _made(name: str, task: Task, records: Path) -> dict[str, Any]:
+    if task.function:
+        return {"lines": functions.lines(functions.evaluated(task.function, task.given, task.seed))}
+    from rehearse.experiments.sweep.measuring import made
+
+    return made(task, name, records)
 
 
 def work(words: Connection, folder: Path) -> None:
