@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.experiments import alerts, composition, running, tracking
+from rehearse.experiments import alerts, asking, composition, running, tracking
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from rehearse.agents.model import Rehearsal
     from rehearse.agents.user import User
     from rehearse.columns import Columns
-    from rehearse.experiments.compare import Comparison
-    from rehearse.experiments.counterfactual import Counterfactual
-    from rehearse.experiments.deciding import Decision
     from rehearse.experiments.importing import Log
     from rehearse.experiments.offpolicy import OffPolicy
     from rehearse.experiments.play import Played
     from rehearse.experiments.sweep.conducting import Progress
     from rehearse.experiments.sweep.plan import Plan
     from rehearse.experiments.sweep.results import Sweep
+
+compare, counterfactual, decide = asking.compare, asking.counterfactual, asking.decide
+export, least_change = asking.export, asking.least_change
 
 
 def load(
@@ -283,82 +283,6 @@ def track(
     Raises UserError, or OutputError where MLflow does not take it. See `rehearse.experiments.tracking`.
     """
     return tracking.track(folder, uri, experiment=experiment, parent=parent, params=params)
-
-
-def compare(a: str | Path, b: str | Path, *, across: bool = False) -> Comparison:
-    """Compare two recorded runs of the same people with the same luck, B − A.
-
-    With `across` their scenarios may differ; other people are then compared as two samples.
-    """
-    from rehearse.experiments.compare import compare as compare_records
-    from rehearse.record.reading import RunRecord
-
-    return compare_records(RunRecord(a), RunRecord(b), across=across)
-
-
-def counterfactual(
-    of: str | Path | Mapping[str, Any] | Scenario,
-    *,
-    flip: str | Sequence[str] = (),
-    instead: str | Sequence[str] = (),
-    without: str | Sequence[str] = (),
-    without_tie: str | Sequence[str] = (),
-    settings: Mapping[str, Any] | None = None,
-    policy: object | None = None,
-    data: str | Path | None = None,
-    out: str | Path | None = None,
-    trust: bool = False,
-    **changes: Any,
-) -> Counterfactual:
-    """Say what becomes of the same people with the same luck if one thing is otherwise.
-
-    `of` is the folder of a run, or a scenario, which is then run first (`changes` are those of `load`).
-    `flip` names a group, a segment or a 0-or-1 trait; `instead` sets what everybody has (`income*1.1`,
-    `group=blue`); `without` is a path that is taken out (`faults.0`); `without_tie` a pair (`12-57`);
-    `settings` any other change. `people` of a run are in `OUT/attribution.parquet`, a row each.
-    """
-    from rehearse.experiments.counterfactual import Change
-    from rehearse.experiments.counterfactual import counterfactual as made
-
-    listed = [[one] if isinstance(one, str) else list(one) for one in (flip, instead, without, without_tie)]
-    run = isinstance(of, str | Path) and (Path(of) / "manifest.json").is_file()
-    return made(
-        Path(str(of)) if run else load(of, **changes),
-        Change(listed[0], listed[1], listed[2], listed[3], settings=settings or {}),
-        policy=policy,
-        data=None if data is None else Path(data),
-        out=None if out is None else Path(out),
-        trust=trust,
-    )
-
-
-def decide(
-    scenario: Given,
-    *,
-    policy: object | None = None,
-    most: int = 64,
-    data: str | Path | None = None,
-    out: str | Path | None = None,
-    trust: bool = False,
-    record: str = "all",
-    **changes: Any,
-) -> Decision:
-    """Run a scenario with seed after seed until each criterion is decided, `most` runs at most.
-
-    Every run is looked at, and the intervals hold at every look (`rehearse.experiments.sequences`).
-    The other arguments are those of `run`; `out` is the folder in which the runs come to lie.
-    """
-    from rehearse.experiments.deciding import decide as decide_scenario
-
-    return decide_scenario(
-        load(scenario, **changes),
-        most=most,
-        out=None if out is None else Path(out),
-        policy=policy,
-        data=None if data is None else Path(data),
-        trust=trust,
-        record=record,
-    )
 
 
 def _changed(scenario: Scenario, numbers: dict[str, int | None], settings: dict[str, Any]) -> Scenario:

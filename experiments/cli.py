@@ -60,6 +60,7 @@ COMMANDS = (
     ("evaluate", evaluate.evaluate, "Estimate what another policy would earn."),
     ("journey", study.journey, "Tell one person's life; ask what if."),
     ("journeys", study.journeys, "Find the lives worth reading."),
+    ("export", study.export, "Write the labelled cases to retrain on."),
     ("explore", explore.explore, "Turn a scenario's dials in the browser."),
     ("import", logs.read, "Measure sessions that were held elsewhere."),
     ("query", study.query, "Ask a run's record, or the table of a sweep, in SQL."),

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rehearse.errors import UserError
 from rehearse.experiments.commands.options import AsJson, Folder
-from rehearse.experiments.commands.printing import as_data, print_json, stdout_for_us, table_of, whole
+from rehearse.experiments.commands.printing import (
+    as_data,
+    lines_of,
+    print_json,
+    stdout_for_us,
+    table_of,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from rehearse.experiments.journey.story import Journey
+    from rehearse.experiments.journey.whatif import WhatIf
+    from rehearse.experiments.least_change import LeastChange
 
 
 def report(folder: Folder) -> None:
@@ -83,6 +95,41 @@ def query(
         typer.echo("\n".join(table_of(names, rows)))
 
 
+def export(
+    folder: Folder,
+    *,
+    failing: Annotated[
+        bool, typer.Option("--failing/--all", help="Only cases in which the model failed, or every turn.")
+    ] = True,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REASON", help="Only these: wrong, harm, regret, session, error, criterion:METRIC."
+        ),
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="SQL", help='Only these turns, such as "tick > 5".')
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .parquet or .csv. Default: RUN/failing.parquet.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write labelled cases to retrain on: what the model saw, answered, should have, and what came of it.
+
+    A manifest beside the file (FILE.json) says from which run they are and what counts as failing.
+    """
+    from rehearse.experiments.exporting import export as write
+
+    with stdout_for_us():
+        found = write(folder, to, failing=failing, only=only or (), where=where)
+    if as_json:
+        print_json(as_data(found))
+        return
+    rows = [("cases", f"{found.cases:,}"), *((name, f"{n:,}") for name, n in found.reasons.items())]
+    typer.echo("\n".join(lines_of([*rows, ("file", str(found.file)), ("manifest", str(found.manifest))])))
+
+
 def journey(
     folder: Folder,
     *,
@@ -92,17 +139,38 @@ def journey(
         str | None,
         typer.Option(metavar="CHANGE", help="With one answer changed: tick=3,turn=1,action=train."),
     ] = None,
+    least_change: Annotated[
+        bool,
+        typer.Option("--least-change", help="The least change of what the model saw that turns its answer."),
+    ] = False,
+    may_change: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="What the person could change: score+,debt-,hours.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="ACTION", help="What the answer is to become.")] = None,
+    tick: Annotated[str | None, typer.Option(metavar="N", help="Of which tick's first turn.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell one person's life: who it is, every session and turn in words, memory, goals and friends."""
     from rehearse.experiments import journey as lives
+    from rehearse.experiments.least_change import least_change as search
     from rehearse.record.reading import RunRecord
 
     record, who, where = RunRecord(folder), whole("--user", user), whole("--replica", replica)
+    told: Journey | WhatIf | LeastChange
     with stdout_for_us():
-        told = (
-            lives.tell(record, who, where) if what_if is None else lives.what_if(record, who, where, what_if)
-        )
+        if least_change:
+            told = search(
+                record,
+                who,
+                where,
+                tick=None if tick is None else whole("--tick", tick),
+                may_change=[name.strip() for name in (may_change or "").split(",") if name.strip()],
+                to=to,
+            )
+        elif what_if is not None:
+            told = lives.what_if(record, who, where, what_if)
+        else:
+            told = lives.tell(record, who, where)
     if as_json:
         print_json(as_data(told))
     else:

@@ -334,6 +334,8 @@ class People(Strict):
     """What is set instead of what is drawn: the same people, but for one thing."""
     visible: tuple[str, ...] = ()
     """Which traits the model may see; all else it must infer."""
+    actionable: tuple[str, ...] = ()
+    """Which of what it sees people can change: `score+` only up, `debt-` only down, `hours` both ways."""
     behaviour: Behaviour = Behaviour()
     laws: Laws | None = None
     """Laws of choice, taste, satisfaction, leaving and returning in place of the usual ones."""
