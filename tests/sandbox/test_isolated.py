@@ -188,6 +188,24 @@ def test_the_walls_stand_in_the_other_process_too(tmp_path, monkeypatch):
     assert "the key is ***" in (done.folder / "log.jsonl").read_text()
 
 
+def test_a_run_whose_model_never_returns_ends_with_a_verdict_that_says_so(tmp_path):
+    """Verdict, report, manifest and log tell why people had no answer; the others had theirs."""
+
+    def model(person):
+        if person["turn"] == 0:
+            hang()
+        return "car"
+
+    settings = ISOLATED | {"time.wall_limit_s": 1.0}
+    done = rehearse.run("travel", policy=model, out=tmp_path / "r", settings=settings, **SMALL)
+    assert done.turns.query("SELECT DISTINCT fault FROM turns WHERE turn = 0")["fault"].tolist() == ["hung"]
+    said = "The model took longer than 1 s over an answer and was ended: 5 times."
+    assert done.turns.verdict["refusals"] == [said]
+    assert said in (done.folder / "report.html").read_text()
+    assert done.turns.manifest["status"] == "finished"
+    assert "took longer than 1 s" in (done.folder / "log.jsonl").read_text()
+
+
 LEARNER = """
 import os
 import numpy as np
