@@ -15,7 +15,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from rehearse.errors import DataError
+import numpy as np
+
+from rehearse.errors import DataError, UserError
+from rehearse.record.scope import Scope
 from rehearse.scenario.model import Scenario
 
 SCHEMA_VERSION = 1
@@ -94,6 +97,23 @@ def people_digest(scenario: Scenario, files: Mapping[str, str]) -> str:
     of_policy = str(policy_file(scenario).resolve())
     whole["inputs"] = sorted(digest for path, digest in files.items() if path != of_policy)
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def scope_of(scenario: Scenario, asked: str) -> dict[str, str]:
+    """Return what is kept of the turns, as it is written down; raises UserError where that is nobody's."""
+    scope = Scope.of(asked, scenario.seed)
+    if scope.kind == "sample" and not scope.chooses(np.arange(scenario.people.count)).any():
+        problem = f"--record {asked}: of {scenario.people.count:,} people this chooses nobody."
+        raise UserError(problem, "Ask for a larger share, or for all.")
+    return {"record": str(scope)}
+
+
+def kept_every(every: int | None) -> dict[str, int]:
+    """Return how often the state is kept for forks; raises UserError for less than a tick."""
+    if every is not None and every < 1:
+        problem = f"checkpoints are to be kept every {every} ticks."
+        raise UserError(problem, "Give a whole number from 1.")
+    return {} if every is None else {"keep_checkpoints": every}
 
 
 def _code() -> dict[str, Any]:

@@ -12,12 +12,20 @@ from numpy.typing import NDArray
 
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
-from rehearse.errors import NotCompletedError, UserError
+from rehearse.errors import NotCompletedError
 from rehearse.experiments import composition, footprint
 from rehearse.experiments.bounds import Watch
 from rehearse.experiments.build import Assembly, Props
 from rehearse.experiments.folder import RunFolder, refuse_used, run_name
-from rehearse.experiments.manifest import SCHEMA_VERSION, environment, inputs, now, people_digest
+from rehearse.experiments.manifest import (
+    SCHEMA_VERSION,
+    environment,
+    inputs,
+    kept_every,
+    now,
+    people_digest,
+    scope_of,
+)
 from rehearse.experiments.marks import marks
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
@@ -32,7 +40,6 @@ from rehearse.policies.loading import pinned
 from rehearse.policies.recorded import sources
 from rehearse.record.reading import TIES, VERDICT, RunRecord
 from rehearse.record.recorder import Recorder
-from rehearse.record.scope import Scope
 from rehearse.redact import refuse_secrets
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import to_yaml
@@ -105,6 +112,7 @@ class Production:
         self.assembly.write_to(self.folder.path)
         self.assembly.policy.keep_off(self.folder.path)
         simulation.watchers.append(self.recorder)
+        lived = max((fork["tick"] for fork in self.manifest.get("forks", ())), default=0)
         log, watch = get_log("run"), Watch(self.scenario, self.assembly, self.recorder, self.meter)
         while simulation.tick < self.scenario.time.ticks:
             if simulation.tick in simulation.scheduled:
@@ -113,7 +121,7 @@ class Production:
             log.info("tick", tick=simulation.tick - 1, user_turns=self.recorder.user_turns)
             if progress is not None:
                 self._tell(progress)
-            if simulation.tick <= self._forked_at:
+            if simulation.tick <= lived:
                 watch.begin()  # what was lived before is the parent's
             if simulation.tick < self.scenario.time.ticks and not self._stops(watch):
                 self._rest()
@@ -162,11 +170,6 @@ class Production:
         if not stopped:
             self.folder.drop_checkpoints()
         return finished(self.folder.path)
-
-    @property
-    def _forked_at(self) -> int:
-        forks: list[dict[str, Any]] = self.manifest.get("forks", [])
-        return int(forks[-1]["tick"]) if forks else 0
 
     def _keep(self, tick: int, turns: Columns, society: Columns) -> None:
         if self.witness is not None:
@@ -257,7 +260,7 @@ def run(
     refuse_used(path)
     given = composition.only_python(policy)
     props = Props(policy=given, data=data, trust=trust, block=block, tile=tile)
-    kept = _record(scenario, record) | _kept(keep_checkpoints)
+    kept = scope_of(scenario, record) | kept_every(keep_checkpoints)
     meter = Meter()
     memory = footprint.stated(scenario, data, spread, over_memory=over_memory, say=say)
     noted = {"memory_mb": memory.in_mb}
@@ -340,21 +343,6 @@ def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mappin
     refuse_secrets(text)
     folder = RunFolder.create(path, text, manifest)
     return Production(scenario, assembly, folder, assembly.new_recorder(), manifest, meter)
-
-
-def _record(scenario: Scenario, asked: str) -> dict[str, str]:
-    scope = Scope.of(asked, scenario.seed)
-    if scope.kind == "sample" and not scope.chooses(np.arange(scenario.people.count)).any():
-        problem = f"--record {asked}: of {scenario.people.count:,} people this chooses nobody."
-        raise UserError(problem, "Ask for a larger share, or for all.")
-    return {"record": str(scope)}
-
-
-def _kept(every: int | None) -> dict[str, int]:
-    if every is not None and every < 1:
-        problem = f"checkpoints are to be kept every {every} ticks."
-        raise UserError(problem, "Give a whole number from 1.")
-    return {} if every is None else {"keep_checkpoints": every}
 
 
 def complete(production: Production, progress: Progress | None, *, report: bool = True) -> Finished:
