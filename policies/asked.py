@@ -290,7 +290,9 @@ def private(requests: Requests) -> Requests:
         high, low = key_of(requests.chance.seed, "the model's own")
         chance = Chance(high << 32 | low)
     nobodys: Codes = everywhere(NOTHING, len(requests), np.int8)
-    return replace(requests, group=nobodys, noised=None, truth=None, chance=chance)
+    # Tools remember what they were called for: each model has its own.
+    talk = None if requests.talk is None else replace(requests.talk, desks={})
+    return replace(requests, group=nobodys, noised=None, truth=None, chance=chance, talk=talk)
 
 
 def _moved(one: Decisions, other: Decisions) -> int:

@@ -13,6 +13,7 @@ from rehearse.errors import PolicyLoadError, ScenarioError, UserError
 from rehearse.experiments import running
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.replaying import replay
+from rehearse.policies import Shadow
 from rehearse.record.reading import RunRecord
 
 SMALL = {"users": 60, "ticks": 2, "replicas": 2}
@@ -232,6 +233,32 @@ def test_what_is_booked_wrongly_is_harm():
     assembly.simulation.advance()
     assert (seen[0].outcomes.harm == 1.0).all()
     assert not any(x.outcomes.becomes["success"].any() for x in seen)
+
+
+def test_a_shadow_books_nothing_and_sees_no_booking_of_the_other():
+    """Each model has its own tools: what the candidate calls for is done by nobody."""
+    seen = []
+
+    def live(request):
+        request["tools"].book("Juniper House")
+        return "more"
+
+    def candidate(request):
+        seen.append(request["tools"].booked)
+        request["tools"].book("Maple Court")
+        return "more"
+
+    scenario = rehearse.load("assist", users=5, ticks=1, replicas=1)
+    assembly = assemble(scenario, Props(policy=Shadow(live, candidate)))
+    first = []
+    watcher = type("W", (), {"on_turn": lambda _, x: first.append((x, len(seen))), "on_tick": print})()
+    assembly.simulation.watchers.append(watcher)
+    assembly.simulation.advance()
+    turn, asked = first[0]
+    assert seen[:asked] == [None] * 5
+    domain = assembly.simulation.world.domain
+    booked = {domain.entities[i] for i in turn.outcomes.becomes["booked"].tolist()}
+    assert booked == {"Juniper House"}
 
 
 def test_the_weak_is_worse_than_the_rule_which_is_below_the_oracle():

@@ -19,7 +19,7 @@ from rehearse.errors import PolicyLoadError, ScenarioError
 from rehearse.experiments.build import Props, assemble
 from rehearse.scenario.model import Part
 
-SMALL = {"users": 12, "ticks": 2, "replicas": 1}
+SMALL = {"users": 12, "ticks": 1, "replicas": 1}
 GOALS = {"people.settings.goals": {"booking": 0.4}}
 LODGING = domains.load("lodging")
 THANKS = "Thank you and goodbye."
@@ -88,6 +88,7 @@ def served(assistant):
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body in one piece
 
         def log_message(self, *_):
             pass
@@ -138,9 +139,10 @@ def run_with(url, out, settings=None, **changes):
     return rehearse.run("assist", out=out, settings=GOALS | policy, **SMALL | changes)
 
 
-def asked(url, count=4, turn=None, **settings):
-    """Return the answers to the first people of a small `assist`, and the seam that was asked."""
-    scenario = rehearse.load("assist", users=count, ticks=1, replicas=1)
+def asked(url, count=4, turns=1, **settings):
+    """Return the first turn of a small `assist`, and the seam that was asked."""
+    short = {"time.max_turns": turns}
+    scenario = rehearse.load("assist", users=count, ticks=1, replicas=1, settings=short)
     policy = {"name": url, "settings": {"concurrency": 1} | settings}
     assembly = assemble(scenario.model_copy(update={"policy": Part(**policy)}))
     seen = []
@@ -149,7 +151,7 @@ def asked(url, count=4, turn=None, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assembly.simulation.advance()
-    return seen[turn or 0], assembly.policy.asked
+    return seen[0], assembly.policy.asked
 
 
 def words_of(codes):
@@ -244,7 +246,7 @@ def test_the_conversation_is_sent_as_far_back_as_settings_say(monkeypatch):
     assistant = Assistant()
     settings = {"history": 1, "system": "Be brief.", "seed": 7, "max_tokens": 99, "body": {"top_p": 0.5}}
     with served(assistant) as url:
-        asked(url, count=1, secrets={"Authorization": "CHAT_TOKEN"}, **settings)
+        asked(url, count=1, turns=4, secrets={"Authorization": "CHAT_TOKEN"}, **settings)
     roles = [[m["role"] for m in body["messages"]] for body in assistant.bodies]
     assert roles[0] == ["system", "user"]
     assert all(sent[:4] == ["system", "user", "assistant", "user"] for sent in roles[2:])
@@ -289,12 +291,12 @@ def test_where_nobody_speaks_it_chooses_an_item(tmp_path):
             return None, [call("choose", item="grant" if seen["score"] >= 620 else "refuse")]
 
     with served(Lender()) as url:
-        run = rehearse.run("lending", policy=url, out=tmp_path / "run", users=12, ticks=2, replicas=1)
+        run = rehearse.run("lending", policy=url, out=tmp_path / "run", users=6, ticks=1, replicas=1)
 
     def here(requests):
         return np.where(requests["score"] >= 620, "grant", "refuse")
 
-    same = rehearse.run("lending", policy=here, out=tmp_path / "here", users=12, ticks=2, replicas=1)
+    same = rehearse.run("lending", policy=here, out=tmp_path / "here", users=6, ticks=1, replicas=1)
     actions = [r.turns.query('SELECT action FROM turns ORDER BY "user", tick, turn') for r in (run, same)]
     assert (actions[0]["action"] == actions[1]["action"]).all()
     assert rehearse.replay(run.folder).same
