@@ -143,8 +143,8 @@ def composed(plan: Composition, stage: Stage, where: str = "", *, trust: bool = 
     def part(spec: object, word: str) -> Policy:
         place = f"{where}/{word}"
         if isinstance(spec, Mapping):
-            named = checked(Part, spec, f"{plan.registered}, {place}")
-            spec, settings = named.name, named.settings
+            written = checked(Part, spec, f"{plan.registered}, {place}")
+            spec, settings = written.name, written.settings
         else:
             settings = {}
         kind = kind_of(spec) if isinstance(spec, str) else None
@@ -152,7 +152,15 @@ def composed(plan: Composition, stage: Stage, where: str = "", *, trust: bool = 
             spec = checked(kind, settings, kind.registered)
         if isinstance(spec, Composition):
             return composed(spec, stage, place, trust=trust)
-        return load(spec, stage, settings, trust=trust)
+        named = f"{place[1:].replace('/', '.')} of {plan.registered}"
+        if spec is None:
+            problem = f"{named} is null, where a model belongs."
+            raise PolicyLoadError(problem, "Name one, such as random-v1, or take it out of the policy.")
+        try:
+            return load(spec, stage, settings, trust=trust)
+        except PolicyLoadError as error:
+            problem = f"{named}: {error.problem}"
+            raise PolicyLoadError(problem, error.remedy) from error
 
     return plan.made(stage, part, where)
 

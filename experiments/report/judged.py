@@ -105,7 +105,8 @@ def alarms(record: RunRecord) -> list[Section]:
             "kind": "alarm",
             "note": str(a["sentence"])
             .removeprefix(f"At tick {a['tick']} ")
-            .replace("(since tick ", f"(since {record.scenario.time.unit} "),
+            .replace("(since tick ", f"(since {record.scenario.time.unit} ")
+            .replace("because, at tick ", f"because, on {record.scenario.time.unit} "),
             "series": str(a["series"]),
         }
         for a in record.verdict["alarms"]

@@ -162,13 +162,16 @@ def _rollbacks(record: RunRecord) -> Iterator[tuple[int, str]]:
             )
         )[0]
         if found["n"]:
-            yield int(found["first"]), _told(found, specs[0] if len(specs) == 1 else {})
+            unit, within = record.scenario.time.unit, column.removesuffix("rolled_back").strip("_")
+            told = _told(found, specs[0] if len(specs) == 1 else {}, unit)
+            yield int(found["first"]), f"within {within}, {told}" if within else told
 
 
-def _told(found: Row, spec: Mapping[str, Any]) -> str:
-    until = f" until {found['last']}" if found["last"] > found["first"] else ""
-    who = f"the previous version took over{until} in {found['n']} of {found['whole']} societies"
-    values = words.listed(dict.fromkeys(words.fixed(found[end]) for end in ("low", "high")), last="to")
+def _told(found: Row, spec: Mapping[str, Any], unit: str) -> str:
+    last = f", in the last on {unit} {found['last']}" if found["last"] > found["first"] else ""
+    who = f"the previous version took over in {found['n']} of {found['whole']} societies{last}"
+    ends = list(dict.fromkeys(words.fixed(found[end]) for end in ("low", "high")))
+    values = f"between {ends[0]} and {ends[1]}" if len(ends) > 1 else ends[0]
     what = f"{spec.get('monitor', 'reward')}" if spec else "what was watched"
     of = f" of {spec['of']}" if spec.get("of") else ""
     less = f" less that of {spec['against']}" if spec.get("against") else ""

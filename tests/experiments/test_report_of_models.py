@@ -42,7 +42,7 @@ def text(finished):
 def test_the_page_tells_when_and_why_a_version_went_back(text):
     """From the second breach on the previous version serves, and the sentence says what had come to what."""
     assert "Models side by side" in text
-    assert "rolled back: the previous version took over in 2 of 2 societies" in text
+    assert "rolled back: the previous version took over in 2 of 2 societies: acceptance" in text
     assert "acceptance of challenger.policy less that of champion.live had come to" in text
     assert "where at most -1 is asked for, 2 times on end" in text
 
@@ -72,6 +72,16 @@ def test_disagreement_can_be_judged(finished):
     )
     verdict = judge(finished.turns, scenario.model_copy(update={"criteria": (criterion,)}))
     assert verdict.criteria[0].verdict == "fail"
+
+
+def test_of_several_rollbacks_each_is_told_by_its_place(tmp_path):
+    """Which one went back is said, for the same column of an inner one is called by its part."""
+    inner = Rollback("greedy-v1", CAR, at_most=-100, ticks=1, turns=1)
+    both = Rollback(inner, "random-v1", at_most=-100, ticks=2, turns=1)
+    done = rehearse.run("travel", policy=both, users=20, ticks=4, replicas=2, out=tmp_path / "run")
+    page = (done.folder / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert "Day 2: the previous version took over in 2 of 2 societies: " in page
+    assert "Day 1: within current, the previous version took over in 2 of 2 societies: " in page
 
 
 def test_a_rollback_that_cannot_judge_is_told(tmp_path, text):

@@ -222,7 +222,8 @@ def test_a_fork_may_change_a_part(travel, tmp_path):
     ("settings", "says"),
     [
         ({"champion": "greedy-v1"}, "challenger"),
-        ({"champion": "greedy-v1", "challenger": "gredy-v1"}, "greedy-v1"),
+        ({"champion": None, "challenger": "greedy-v1"}, "^champion of split-v1 is null"),
+        ({"champion": "greedy-v1", "challenger": "gredy-v1"}, "^challenger of split-v1: .*greedy-v1"),
         ({"champion": "greedy-v1", "challenger": {"nam": "greedy-v1"}}, "name"),
         ({"champion": "greedy-v1", "challenger": "greedy-v1", "share": 2}, "share"),
         (
@@ -232,7 +233,7 @@ def test_a_fork_may_change_a_part(travel, tmp_path):
     ],
 )
 def test_what_cannot_be_composed_is_refused_in_words(settings, says):
-    """A part that is missing or unknown, a share above one, and a ramp that goes back in time."""
+    """A part that is missing, null or unknown, which is named; a share above one; a ramp back in time."""
     with pytest.raises(PolicyLoadError, match=says):
         load("split-v1", STAGE, settings)
 
