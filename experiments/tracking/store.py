@@ -23,6 +23,7 @@ SQLITE = "sqlite:///"
 CONTEXT = "mlflow.data.context"
 UNREACHED = ("Max retries exceeded", "Connection aborted", "Read timed out")
 QUOTED = 200
+LOGGED = "models:/"
 REMEDY = "Mend that, then log the run with `rehearse track RUN`."
 
 
@@ -130,8 +131,10 @@ class Store:
     def _link(self, run_id: str, version: Any) -> None:
         from mlflow.entities import LoggedModelInput
 
-        logged = getattr(version, "model_id", None)
-        if logged:
+        logged = version.model_id or str(version.source).removeprefix(
+            LOGGED
+        )  # a store tells one or the other
+        if "/" not in logged:
             self._client.log_inputs(run_id, models=[LoggedModelInput(logged)])
 
     def _registry(self, registry: str) -> Any:

@@ -30,7 +30,9 @@ import sys
 for name in ("sqlalchemy", "alembic", "flask"):
     sys.modules[name] = None
 import rehearse
-print(rehearse.track(sys.argv[1], sys.argv[2], experiment="skinny").run_id)
+ref, out = sys.argv[1:]
+run = rehearse.run("lending", policy=ref, out=out, track="mlflow", users=60, ticks=3, replicas=2)
+print(run.digest)
 """
 
 
@@ -170,20 +172,55 @@ def test_what_cannot_be_logged_to_is_told_before_the_run(monkeypatch, tmp_path, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Return the address of a real server, which keeps artifacts itself."""
+    folder = tmp_path_factory.mktemp("server")
+    uri = mlflow_store.fresh(tmp_path_factory, folder)
+    artifacts = f"--artifacts-destination={folder / 'artifacts'}"
+    with mlflow_store.served(folder, "server", f"--backend-store-uri={uri}", artifacts) as address:
+        yield address
+
+
 @pytest.mark.slow
 @needs_server
-def test_a_server_takes_what_a_store_takes(run, tmp_path, tmp_path_factory):
-    """Over HTTP to a real server the same is logged, also by a client that could open no store itself."""
-    uri = mlflow_store.fresh(tmp_path_factory, tmp_path)
-    artifacts = f"--artifacts-destination={tmp_path / 'artifacts'}"
-    with mlflow_store.served(tmp_path, "server", f"--backend-store-uri={uri}", artifacts) as server:
-        found = rehearse.track(run.folder, server, experiment="credit")
-        words = [sys.executable, "-c", NO_STORE, str(run.folder), server]
-        skinny = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-        read = client(server)
-        one, other = (read.get_run(run_id) for run_id in (found.run_id, skinny))
-        assert one.data.metrics == other.data.metrics
-        assert one.data.params == other.data.params
-        assert one.data.tags["rehearse.digest"] == run.digest
-        for run_id in (found.run_id, skinny):
-            assert len(read.list_artifacts(run_id)) == 4
+def test_a_server_takes_what_a_store_takes(run, store, server):
+    """Over HTTP the same is logged as into SQLite."""
+    here, there = (rehearse.track(run.folder, uri, experiment="both").run_id for uri in (store, server))
+    one, other = client(store).get_run(here), client(server).get_run(there)
+    assert one.data.metrics == other.data.metrics
+    assert one.data.params == other.data.params
+    assert one.data.tags["rehearse.digest"] == other.data.tags["rehearse.digest"] == run.digest
+    assert len(client(server).list_artifacts(there)) == len(tracking.FILES)
+
+
+@pytest.mark.slow
+@needs_server
+def test_a_model_behind_a_server_needs_the_skinny_client_alone(server, tmp_path, monkeypatch):
+    """Without SQLAlchemy, alembic and Flask a process rehearses by alias and logs the verdict back."""
+    pytest.importorskip("skops", reason="the model is saved with skops (extra sklearn)")
+    import mlflow
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    frame = pd.DataFrame({"score": [300.0, 500.0, 640.0, 850.0]})
+    model = LogisticRegression().fit(frame, ["refuse", "refuse", "grant", "grant"])
+    for name, value in (mlflow_store.QUIET | {"MLFLOW_TRACKING_URI": server}).items():
+        monkeypatch.setenv(name, value)
+    form = {"serialization_format": "skops", "pip_requirements": []}
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(model, name="model", registered_model_name="credit", **form)
+    read = client(server)
+    read.set_registered_model_alias("credit", "champion", "1")
+    words = [sys.executable, "-c", NO_STORE, "models:/credit@champion", str(tmp_path / "run")]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    here = rehearse.run("lending", policy=model, out=tmp_path / "here", **SMALL)
+    assert done.stdout.split()[-1] == here.digest
+    (source,) = json.loads((tmp_path / "run" / "manifest.json").read_text())["policy"]["sources"]
+    assert (source["registry"], source["alias"], source["version"]) == (server, "champion", "1")
+    version = read.get_model_version("credit", "1")
+    assert version.tags["rehearse.verdict.lending"] == here.verdict
+    logged = read.get_run(version.tags["rehearse.run.lending"])
+    assert logged.data.tags["rehearse.digest"] == here.digest
+    assert version.source.endswith(logged.inputs.model_inputs[0].model_id)

@@ -110,7 +110,7 @@ def test_from_the_registry_and_from_its_server_the_model_decides_the_same(tmp_pa
     environment = os.environ | mlflow_store.QUIET | {"MLFLOW_TRACKING_URI": uri, "PATH": path}
     words = [sys.executable, "-c", program]
     done = subprocess.run(
-        words, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False, timeout=300
+        words, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False, timeout=900
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split()[1] == "True", done.stdout
@@ -125,4 +125,4 @@ def test_from_the_registry_and_from_its_server_the_model_decides_the_same(tmp_pa
     logged = read.get_run(version.tags["rehearse.run.lending-german"])
     verdict = logged.data.tags["rehearse.verdict"]
     assert version.tags["rehearse.verdict.lending-german"] == verdict
-    assert logged.inputs.model_inputs[0].model_id == version.model_id
+    assert version.source.endswith(logged.inputs.model_inputs[0].model_id)
