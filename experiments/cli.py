@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = app(args=argv, prog_name="rehearse", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort) as stop:
-        _say(str(stop) or _how_to_go_on())
+        _say(str(stop) or str(stop.__cause__ or "") or _how_to_go_on())  # typer's Abort has a cause
         return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - the one place where everything ends in a message
         return _told(error)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rehearse.experiments.journey.whatif import WhatIf
     from rehearse.experiments.least_change import LeastChange
 
+if TYPE_CHECKING:
+    from rehearse.experiments.tracking import Tracked
+
 
 def report(folder: Folder) -> None:
     """Write the report of a finished run again, and print where it is."""
@@ -32,7 +35,7 @@ def report(folder: Folder) -> None:
 
 
 def track(
-    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The folders of finished runs.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Finished runs, or sweeps.")],
     *,
     to: Annotated[
         str | None,
@@ -60,7 +63,7 @@ def track(
         if name is not None:
             logged = [tracking.track_all(folders, to, name=name, experiment=experiment)]
         else:
-            logged = [tracking.track(folder, to, experiment=experiment, parent=parent) for folder in folders]
+            logged = [_tracked(folder, to, experiment, parent) for folder in folders]
     for one in logged:
         for sentence in one.left_out:
             typer.echo(f"rehearse: warning: {sentence}", err=True)
@@ -68,6 +71,15 @@ def track(
         print_json({"tracked": [as_data(one) for one in logged]})
     else:
         typer.echo("\n".join(one.sentence for one in logged))
+
+
+def _tracked(folder: Path, to: str | None, experiment: str | None, parent: str | None) -> Tracked:
+    from rehearse.experiments import tracking
+    from rehearse.experiments.sweep.results import Sweep, is_sweep
+
+    if is_sweep(folder):
+        return Sweep.at(folder).track(to, experiment=experiment)
+    return tracking.track(folder, to, experiment=experiment, parent=parent)
 
 
 def query(

@@ -11,7 +11,7 @@ from typing import Any
 
 from rehearse.experiments.footprint import said
 from rehearse.experiments.sweep.listing import Run
-from rehearse.experiments.sweep.plan import Plan, read
+from rehearse.experiments.sweep.plan import UNTIL_DECIDED, Plan, read
 
 TRIED = 3
 """Runs of the pilot: the first, which also loads what is loaded once, does not count if there are others."""
@@ -29,14 +29,17 @@ class Estimate:
     jobs: int
     gigabytes: float
     """Of what is kept."""
+    at_most: bool = False
+    """Whether seeds go on until the evidence decides, so that fewer may do."""
     problem: str = ""
     """What was wrong with a run of the pilot, if anything."""
 
     def __str__(self) -> str:
         """Say it in a line or two."""
+        many = f"{'At most ' if self.at_most else ''}{self.runs:,} runs ({self.points:,} points)"
         told = (
-            f"{self.runs:,} runs ({self.points:,} points): about {duration(self.seconds)} on {self.jobs} "
-            f"processes ({self.seconds_a_run:.3g} s a run), {said(self.gigabytes * 2**30)} on disk."
+            f"{many}: about {duration(self.seconds)} on {self.jobs} processes ({self.seconds_a_run:.3g} s "
+            f"a run), {said(self.gigabytes * 2**30)} on disk."
         )
         return f"{told}\nA run of the pilot failed: {self.problem}" if self.problem else told
 
@@ -48,7 +51,8 @@ def estimate(
     from rehearse.experiments.sweep.conducting import jobs_of, listed_runs
     from rehearse.experiments.sweep.working import Bench
 
-    listed = listed_runs(read(plan), trust=trust)
+    planned = read(plan)
+    listed = listed_runs(planned, trust=trust)
     names = len({run.name for run in listed})
     with tempfile.TemporaryDirectory(prefix="rehearse-pilot-") as place:
         folder = Path(place)
@@ -68,6 +72,7 @@ def estimate(
         seconds=each * names / workers,
         jobs=workers,
         gigabytes=size * names / 2**30,
+        at_most=planned.plan.seeds == UNTIL_DECIDED,
         problem=next((told.error for told in tried if told.error), ""),
     )
 

@@ -15,6 +15,7 @@ from rehearse.tables import Filled, View, ask
 
 if TYPE_CHECKING:
     from rehearse.experiments.sweep.conducting import Tally
+    from rehearse.experiments.tracking import Tracked
 
 OF_RECORDS = {"turns": f"{TURNS}/*.parquet", "users": USERS, "ticks": TICKS}
 WHICH_RUN = f"regexp_extract(filename, '{RECORDS}/([0-9a-f]+)/', 1)"
@@ -63,6 +64,29 @@ class Sweep:
         """
         found = self.query("SELECT * FROM results")
         return found if kind == "columns" else _frame(found, kind)
+
+    def track(self, uri: str | None = None, *, experiment: str | None = None) -> Tracked:
+        """Log the kept runs to MLflow below one parent run that has the table; see `tracking.track_all`.
+
+        Raises NotFoundError where no record is kept.
+        """
+        from rehearse.experiments.tracking import track_all
+
+        done = self.query("SELECT * FROM runs WHERE status = 'done'")
+        folders = {name: self.folder / RECORDS / name for name in done["run"].tolist()}
+        rows = [i for i, folder in enumerate(folders.values()) if folder.is_dir()]
+        if not rows:
+            problem = f"the sweep in {str(self.folder)!r} has kept no records of its runs."
+            raise NotFoundError(problem, "Say `keep: runs` in the plan, and go on with --resume.")
+        axes = self.axes
+        return track_all(
+            [list(folders.values())[i] for i in rows],
+            uri,
+            name=self.folder.name,
+            experiment=experiment,
+            params=[{axis: done[axis][i].item() for axis in axes} for i in rows],
+            artifacts=[self.folder / RESULTS],
+        )
 
     @property
     def axes(self) -> list[str]:

@@ -103,6 +103,17 @@ def test_workers_give_the_same_table_and_nothing_is_made_twice(travel, tmp_path)
         rehearse.sweep(TRAVEL, out=tmp_path / "1")
 
 
+def test_kept_records_are_asked_in_sql_and_logged_to_mlflow(tmp_path):
+    """With `keep: runs` the turns of all runs are one view; MLflow has a parent and a run each below it."""
+    pytest.importorskip("mlflow", reason="tracking needs the extra `mlflow`")
+    found = rehearse.sweep(TRAVEL | {"seeds": [1], "keep": "runs"}, out=tmp_path / "kept", jobs=0)
+    turns = found.query("SELECT run, count(*) AS n FROM turns GROUP BY run ORDER BY run")
+    told = found.query("SELECT run, user_turns AS n FROM runs ORDER BY run")
+    assert [turns[name].tolist() for name in ("run", "n")] == [told[name].tolist() for name in ("run", "n")]
+    logged = found.track(f"sqlite:///{tmp_path}/store.db", experiment="sweeps")
+    assert len(logged.children) == 2
+
+
 def test_seeds_go_on_until_the_evidence_decides(tmp_path):
     """Every point has as many seeds as `rehearse decide` takes, whoever works, and no more in the table."""
     judged = {"criteria": [{"metric": "acceptance", "at_least": 0.1}]}
