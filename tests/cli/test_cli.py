@@ -287,6 +287,30 @@ def test_policies_and_runs_are_compared(cli, made):
     assert Path("mixed/b/report.html").is_file()
 
 
+def test_a_run_is_asked_what_would_have_been(cli, made):
+    """Another segment, the least change, cases to retrain on: as text, and as JSON."""
+    found = cli("counterfactual", made, "--instead", "patience+1", "--out", "would")
+    assert found.code == 0, found.err
+    assert "What if: patience+1" in found.out
+    assert {p.name for p in Path("would").iterdir()} == {"b", "attribution.parquet", "counterfactual.json"}
+    told = json.loads(cli("counterfactual", made, "--set", "title=Same", "--out", "same", "--json").out)
+    assert (told["touched"], told["people"]) == (0, 40)
+    cases = json.loads(cli("export", made, "--only", "wrong", "--to", "wrong.csv", "--json").out)
+    assert cases["cases"] == cases["reasons"]["wrong"] == len(Path("wrong.csv").read_text().splitlines()) - 1
+    least = cli("journey", made, "--user", "3", "--least-change", "--may-change", "ttme_air,gc_air")
+    assert least.code == 0, least.err
+    assert least.out.startswith("The model answered")
+    refused = cli("counterfactual", made, "--flip", "group", "--users", "3")
+    assert (refused.code, "keeps its people" in refused.err) == (2, True)
+
+
+def test_a_scenario_is_run_until_it_is_decided(cli):
+    """With a budget that cannot do, the exit code says unsure, and both runs are there."""
+    found = cli("decide", "travel", "--most", "2", *SMALL, "--out", "until", "--quiet")
+    assert (found.code, found.out) == (3, "")
+    assert len(list(Path("until").glob("seed-*/verdict.json"))) == 2
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
