@@ -31,6 +31,7 @@ from rehearse.experiments.commands import (
     runs,
     study,
     sweep,
+    would,
 )
 from rehearse.redact import redacted
 
@@ -51,7 +52,7 @@ COMMANDS = (
     ("decide", runs.decide, "Run seed after seed until the evidence decides."),
     ("resume", runs.resume, "Finish a run that was interrupted."),
     ("fork", runs.fork, "Go on with a run from some tick under changed conditions."),
-    ("counterfactual", pair.counterfactual, "Live again with one thing otherwise."),
+    ("counterfactual", would.counterfactual, "Live again with one thing otherwise."),
     ("replay", runs.replay, "Prove a record by running it again."),
     ("report", study.report, "Write a run's report again."),
     ("track", study.track, "Log runs to MLflow tracking."),

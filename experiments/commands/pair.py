@@ -28,38 +28,41 @@ if TYPE_CHECKING:
     from rehearse.scenario.model import Scenario
 
 
+A = Annotated[
+    str,
+    typer.Argument(
+        metavar="A", help="A run's folder, a policy as in `rehearse run --policy`, or a scenario."
+    ),
+]
+B = Annotated[str, typer.Argument(metavar="B", help="The other one; differences are B minus A.")]
+OnWhat = Annotated[
+    str | None,
+    typer.Option(metavar="SCENARIO", help="On what to rehearse policies. Default: what the run was."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="REF", help="With which model to rehearse scenarios. Default: each with its own."),
+]
+Across = Annotated[bool, typer.Option("--across", help="Compare two runs though their scenarios differ.")]
+Where = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where new runs go, DIR/a and DIR/b, and DIR/compare.html.")
+]
+
+
 def compare(
-    a: Annotated[
-        str,
-        typer.Argument(
-            metavar="A", help="A run's folder, a policy as in `rehearse run --policy`, or a scenario."
-        ),
-    ],
-    b: Annotated[str, typer.Argument(metavar="B", help="The other one; differences are B minus A.")],
+    a: A,
+    b: B,
     *,
-    scenario: Annotated[
-        str | None,
-        typer.Option(metavar="SCENARIO", help="On what to rehearse policies. Default: what the run was."),
-    ] = None,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF", help="With which model to rehearse scenarios. Default: each with its own."
-        ),
-    ] = None,
-    across: Annotated[
-        bool, typer.Option("--across", help="Compare two runs though their scenarios differ.")
-    ] = False,
+    scenario: OnWhat = None,
+    policy: Model = None,
+    across: Across = False,
     data: Data = None,
     users: Users = None,
     ticks: Ticks = None,
     seed: Seed = None,
     replicas: Replicas = None,
     sets: Sets = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where new runs go, DIR/a and DIR/b, and DIR/compare.html."),
-    ] = None,
+    out: Where = None,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -99,77 +102,6 @@ def compare(
     else:
         where = [("A", str(one.folder)), ("B", str(other.folder)), ("page", str(page))]
         typer.echo("\n".join([compared.table(), "", *lines_of(where)]))
-
-
-def counterfactual(
-    of: Annotated[
-        str, typer.Argument(metavar="RUN|SCENARIO", help="A run's folder, or a scenario, which is run first.")
-    ],
-    *,
-    flip: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT", help="group or segment (of two), or a trait that is 0 or 1. May be repeated."
-        ),
-    ] = None,
-    instead: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TEXT", help="What everybody has: income*1.1, income=50000, group=blue."),
-    ] = None,
-    without: Annotated[
-        list[str] | None, typer.Option(metavar="PATH", help="Leave an event out: faults.0, drift.1, …")
-    ] = None,
-    without_tie: Annotated[
-        list[str] | None, typer.Option(metavar="A-B", help="Two people who do not know each other: 12-57.")
-    ] = None,
-    sets: Sets = None,
-    policy: Annotated[
-        str | None, typer.Option(metavar="REF", help="The model of a scenario. Default: the scenario's.")
-    ] = None,
-    data: Data = None,
-    users: Users = None,
-    ticks: Ticks = None,
-    seed: Seed = None,
-    replicas: Replicas = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the new runs and the table go.")
-    ] = None,
-    as_json: AsJson = False,
-    trust: Trust = False,
-    quiet: Quiet = False,
-) -> None:
-    """Live again with one thing otherwise: whose decisions flip, what follows, and through whom.
-
-    The same people with the same luck; `attribution.parquet` has a row for each of them.
-    """
-    from rehearse.experiments.counterfactual import Change
-    from rehearse.experiments.counterfactual import counterfactual as made
-    from rehearse.scenario.load import load
-
-    change = Change(flip or (), instead or (), without or (), without_tie or (), sets or ())
-    recorded = Path(of).is_dir()
-    if recorded and any(value is not None for value in (users, ticks, seed, replicas, policy, data)):
-        problem = "a recorded run keeps its people, its model and its data."
-        raise UserError(problem, "Leave --policy, --data, --users, --ticks, --seed and --replicas out.")
-    with stdout_for_us(), Bar(of, quiet=quiet) as bar:
-        found = made(
-            Path(of) if recorded else load(of, users=users, ticks=ticks, seed=seed, replicas=replicas),
-            change,
-            policy=policy,
-            data=data,
-            out=out,
-            trust=trust,
-            progress=bar,
-        )
-    if as_json:
-        print_json(found.model_dump(mode="json"))
-    else:
-        where = [
-            ("before", found.a),
-            ("after", found.b),
-            ("people", str(Path(found.b).parent / "attribution.parquet")),
-        ]
-        typer.echo("\n".join([found.table(), "", *lines_of(where)]))
 
 
 def _are_scenarios(*names: str) -> bool:
