@@ -170,8 +170,8 @@ def _same_people(a: Readable, b: Readable, *, across: bool) -> bool:
 
 
 def _names(record: Readable) -> tuple[tuple[object, ...], ...]:
-    """Return who is there, as far as it is settled at birth."""
-    found = record.query('SELECT replica, "user", "group" FROM users ORDER BY replica, "user"')
+    """Return who is there: with the same seed the same id has the same luck."""
+    found = record.query('SELECT replica, "user" FROM users ORDER BY replica, "user"')
     return tuple(tuple(found[name].tolist()) for name in found)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rehearse.record.reading import RunRecord
 
 PAGE = "compare.html"
+WIDTH = 132
+"""Characters that fit beside each other on the page."""
 KEYS = {"better": "pass", "worse": "fail"}
 REACH = 46.0
 """Percent of a bar to either side of no difference that the farthest bound takes."""
@@ -47,7 +49,7 @@ def page(found: Comparison, a: RunRecord, b: RunRecord) -> dict[str, Any]:
 
 
 def _life(a: RunRecord, b: RunRecord, person: Person) -> str:
-    return lives(a, b, person) if a.scope.keeps_turns_of(person.user) and a.scope.has_turns else ""
+    return lives(a, b, person, WIDTH) if a.scope.keeps_turns_of(person.user) and a.scope.has_turns else ""
 
 
 def _lines(rows: Any) -> list[dict[str, Any]]:
