@@ -149,13 +149,11 @@ class Production:
 
         shards = self.assembly.gather(self.meter)
         simulation = self.assembly.simulation
-        table, words = table_of_users(simulation, self.scenario)
-        self.folder.close(table, words)
+        self.folder.close(*table_of_users(simulation, self.scenario))
         followed = self.scenario.people.society.emergence.measures
         if self.folder.scope.kind == "all" and "consumption" in followed:
             add_courses(self.folder.path)
-        ties = self.assembly.sample_of_ties()
-        if ties is not None:
+        if (ties := self.assembly.sample_of_ties()) is not None:
             write_table(self.folder.path / TIES, ties)
         self.manifest |= self._results() | shards
         self.folder.write_manifest(self.manifest)
