@@ -35,13 +35,16 @@ class Known(Strict):
     """What part of an item's worth people know before they take it."""
 
     mean: Share = 1.0
+    """The mean part, 0 to 1."""
     sd: Annotated[float, Field(ge=0.0, le=0.15)] = 0.0
+    """Its standard deviation."""
 
 
 class Utility(Strict):
     """How worth differs from what tastes say, for each person and item; up to 32 bytes for each pair."""
 
     law: Literal["beta", "normal"] = "normal"
+    """`normal`: added to what tastes say; `beta`: a share of it."""
     sd: NotNegative = 0.0
     """Standard deviation; with `beta` at most .15."""
     known: Known = Known()

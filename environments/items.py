@@ -32,7 +32,9 @@ class Numbered(Strict):
     """Items without names of their own: a prefix and a number from 1."""
 
     count: Annotated[int, Field(ge=1, le=1_000_000)]
+    """How many there are."""
     prefix: str = "item_"
+    """What their names begin with."""
 
     def names(self) -> tuple[str, ...]:
         """Return the names."""

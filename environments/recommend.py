@@ -70,6 +70,7 @@ class Settings(Strict):
     """What a scenario writes under `world.settings`."""
 
     items: Annotated[tuple[Name, ...], Field(min_length=1)] | Numbered | Listed
+    """The items: their names, how many, or a table."""
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
     """Of the items; a table of items has theirs already."""
     table: Literal["modechoice", "data"] | None = None
@@ -92,6 +93,7 @@ class Settings(Strict):
     engagement: Engagement | None = None
     """What the reward of an item is multiplied by; None: 1."""
     cost: str | None = None
+    """The attribute that says what an item costs the person; None: nothing."""
     harm: Harm | None = None
     tolerance: NotNegative = 0.0
     """Regret up to which an action is right."""

@@ -30,6 +30,7 @@ class Settings(Strict):
     """How many items there are, and what they are like."""
 
     items: int = Field(default=1000, ge=5, le=32_767)
+    """How many items there are."""
     spread: float = 0.25
     """The standard deviation of each of the 16 dimensions."""
     quality: float = 0.3

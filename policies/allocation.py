@@ -50,6 +50,7 @@ class AllocationSettings(Strict):
     """Settings of `allocation-v1`."""
 
     rule: Literal["uniform", "proportional", "greedy"] = "greedy"
+    """Equal shares, shares as incidents were seen, or all where the estimate is highest."""
     epsilon: Share = 0.0
     """The chance that an inspector is sent to any place instead."""
     alpha: Share = 1.0

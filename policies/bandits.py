@@ -106,6 +106,7 @@ class ThompsonSettings(BanditSettings):
     """Settings of `thompson-v1`."""
 
     success: Positive = 1.0
+    """Pseudo-counts of success that each arm begins with."""
     failure: Positive = 1.0
     """Of what is known before anything was shown: Beta(success, failure)."""
 

@@ -30,6 +30,7 @@ class CircuitBreaker(Composition):
     registered = "circuit-breaker-v1"
     parts = ("policy",)
     policy: Any
+    """The model."""
     failures: Share = 0.5
     """The share of failed requests in a tick from which on the circuit opens."""
     turns: Annotated[int, Field(ge=1)] = 20

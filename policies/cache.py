@@ -32,6 +32,7 @@ class Cache(Composition):
     registered = "cache-v1"
     parts = ("policy",)
     policy: Any
+    """The model."""
     ticks: Annotated[int, Field(ge=1)] = 7
     """For so many ticks after the one in which it was given an answer is given again."""
     features: tuple[str, ...] | None = None

@@ -18,6 +18,7 @@ class Delay(Composition):
     registered = "delayed-v1"
     parts = ("policy",)
     policy: Any
+    """The model."""
     latency: tuple[Latency, ...] = (Latency(),)
     """Lognormal laws, of which the last one that holds at a tick counts, as in a scenario's `latency`."""
 

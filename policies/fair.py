@@ -42,8 +42,11 @@ class Grid(Strict):
     """The values that are told apart: low, low + step, … up to high."""
 
     low: float
+    """The first value."""
     high: float
+    """The last value."""
     step: Positive
+    """From one to the next."""
 
     @model_validator(mode="after")
     def _some_values(self) -> Self:
@@ -70,6 +73,7 @@ class FairSettings(YesOrNo):
     """Settings of `max-utility-v1`, `equal-opportunity-v1` and `demographic-parity-v1`."""
 
     feature: str = "score"
+    """The feature that holds the score."""
     grid: Grid
     gain: Positive = 1.0
     """What a yes that turns out well is worth."""

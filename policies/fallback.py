@@ -18,7 +18,9 @@ class Fallback(Composition):
     registered = "fallback-v1"
     parts = ("first", "then")
     first: Any
+    """The model that is asked first."""
     then: Any
+    """The model that stands in."""
     after_ms: Positive | None = None
     """The first is given up after so many simulated milliseconds; None: only where it fails."""
 

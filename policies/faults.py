@@ -107,6 +107,7 @@ class Faults(Composition):
     registered = "faulty-v1"
     parts = ("policy",)
     policy: Any
+    """The model."""
     faults: tuple[FaultSpec, ...]
     """What goes wrong, one after another, as in a scenario's `faults`."""
 

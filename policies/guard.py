@@ -29,6 +29,7 @@ class Guard(Composition):
     registered = "guard-v1"
     parts = ("policy",)
     policy: Any
+    """The model."""
     name: Name = "guard"
     """What the record calls it."""
     items: tuple[str | int, ...] = ()

@@ -35,12 +35,16 @@ class Rollback(Composition):
     registered = "rollback-v1"
     parts = ("current", "previous")
     current: Any
+    """The version in service."""
     previous: Any
+    """The version to return to."""
     monitor: Literal["reward", "acceptance", "label", "harm", "failures"] = "reward"
     """What is watched: the mean reward or harm of a turn, the share of answers that were taken, of known
     labels that are 1, or of turns without an answer."""
     at_least: float | None = None
+    """Below this the mean of a tick is a breach."""
     at_most: float | None = None
+    """Above this it is one."""
     detector: Spec | None = None
     """In place of a bound: goes back when this rings, such as `{name: cusum, side: down, reference: 10}`.
     A chart told of no mean, sd or reference takes the first ten ticks for what is usual."""

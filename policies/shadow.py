@@ -27,7 +27,9 @@ class Shadow(Composition):
     registered = "shadow-v1"
     parts = ("live", "candidate")
     live: Any
+    """The model whose answers people get."""
     candidate: Any
+    """The model in the shadow."""
     candidate_learns: bool = True
     """Whether the candidate, if it learns, is told what the live model did and what came of it."""
 

@@ -23,7 +23,9 @@ class Step(Strict):
     """The challenger's share from a tick on."""
 
     tick: Tick
+    """From this tick on."""
     share: Share
+    """This share of the people, 0 to 1."""
 
 
 class Split(Composition):
@@ -32,7 +34,9 @@ class Split(Composition):
     registered = "split-v1"
     parts = ARMS
     champion: Any
+    """The model that serves the others."""
     challenger: Any
+    """The model that serves the share."""
     share: Share = 0.0
     """The part of the people that the challenger serves, before the ramp begins."""
     ramp: tuple[Step, ...] = ()

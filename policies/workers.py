@@ -66,7 +66,9 @@ class Load(Composition):
     registered = "load-v1"
     parts = ("policy",)
     policy: Any
+    """The model."""
     workers: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """How many serve at once."""
     service_ms: Positive = 50.0
     """How long a worker is busy with a request, on average."""
     busy_s: Positive = 3600.0
@@ -131,6 +133,7 @@ class RateLimit(Composition):
     registered = "rate-limit-v1"
     parts = ("policy",)
     policy: Any
+    """The model."""
     person: Annotated[int, Field(ge=1)] | None = None
     """Requests of a person in a tick."""
     society: Annotated[int, Field(ge=1)] | None = None

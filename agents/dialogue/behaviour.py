@@ -23,6 +23,7 @@ class Behaviour(Strict):
     """How people speak: chances at each decision. A trait of the same name replaces one for a person."""
 
     version: int = Field(default=VERSION, ge=VERSION, le=VERSION)
+    """Which version of the decisions below is meant."""
     inform_combination: Share = 0.6
     """To tell one more constraint in the same breath (InformCombination)."""
     request_combination: Share = 0.6
@@ -116,6 +117,7 @@ class Drains(Strict):
     """What uses up patience (a trait of people, in turns)."""
 
     turn: NotNegative = 0.0
+    """Each turn."""
     repeat: NotNegative = 1.0
     """The assistant says the very same thing again; the third time in a row patience is at its end."""
     misunderstood: NotNegative = 1.0
@@ -123,7 +125,9 @@ class Drains(Strict):
     contradiction: NotNegative = 0.0
     """It says what was not wanted; then people also leave with chance (1 − p/P)²."""
     error: NotNegative = 1.0
+    """An answer that did not come."""
     wait_per_second: NotNegative = 0.0
+    """A simulated second of waiting."""
 
 
 class CallerSettings(Strict):
@@ -135,6 +139,8 @@ class CallerSettings(Strict):
     visit_rate: Share = 1.0
     """The chance that a person calls in a tick, with a new goal."""
     satisfaction_rate: Share = 0.3
+    """How far a conversation moves satisfaction, 0 to 1."""
     satisfaction_start: Share = 0.5
+    """Satisfaction before the first conversation, 0 to 1."""
     recovery: Share = 1.0
     """The part of the lost patience that comes back with each tick."""

@@ -68,9 +68,11 @@ class Threshold(Adoption):
     title: ClassVar[str] = "threshold-v1"
     order: Literal["synchronous", "node-sequential"] = "synchronous"  # type: ignore[assignment]
     of: Literal["share", "count", "weight"] = "share"
+    """What is held against the threshold: see above."""
     threshold: NotNegative | None = None
     """One for all; None: each person's own, in the column `threshold`, uniform on 0 to 1 if not given."""
     strict: bool = False
+    """Whether it must be passed, not only reached."""
 
     def begin(self, view: View) -> Moves:
         """Draw thresholds where none are given and people have none."""
@@ -112,6 +114,7 @@ class IndependentCascade(Adoption):
 
     title: ClassVar[str] = "independent-cascade-v1"
     probability: Share | None = 0.1
+    """The chance to win a friend over; None: the weight of the tie."""
 
     @property
     def spent(self) -> str:
@@ -171,9 +174,13 @@ class Bass(Adoption):
 
     title: ClassVar[str] = "bass-v1"
     p: NotNegative = 0.03
+    """Innovation, a tick."""
     q: NotNegative = 0.38
+    """Imitation, a tick."""
     dt: Positive = 1.0
+    """The length of a tick, in the time unit of p and q."""
     among: Literal["everybody", "friends"] = "everybody"
+    """Whose share of adopters counts."""
 
     def move(self, view: View) -> Moves:
         """Return who has adopted now."""

@@ -27,6 +27,7 @@ class HegselmannKrause(Rule):
     title: ClassVar[str] = "hegselmann-krause-v1"
     order: Literal["synchronous", "node-sequential"] = "synchronous"
     column: Name = "opinion"
+    """The column that holds opinions."""
     reach: Positive = 0.2
     """How far apart views may lie and still count; exactly as far counts too."""
     weight: Share = 1.0
@@ -82,6 +83,7 @@ class DeffuantWeisbuch(Meeting):
     title: ClassVar[str] = "deffuant-weisbuch-v1"
     order: Literal["pair-sequential"] = "pair-sequential"
     column: Name = "opinion"
+    """The column that holds opinions."""
     reach: Positive = 0.2
     """How near views must lie: exactly as far is too far."""
     weight: Share = 0.5

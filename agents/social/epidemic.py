@@ -129,6 +129,7 @@ class SIS(Contagion):
 
     title: ClassVar[str] = "sis-v1"
     recovery: Share = 0.1
+    """The chance to recover in a tick."""
 
     def _ends(self) -> dict[str, tuple[str, float]]:
         return {"I": ("S", self.recovery)}

@@ -29,9 +29,13 @@ class WordOfMouth(Rule):
     title: ClassVar[str] = "word-of-mouth-v1"
     order: Literal["synchronous"] = "synchronous"
     praise_from: Share = 0.75
+    """From this satisfaction on one praises."""
     warn_to: Share = 0.25
+    """Up to this satisfaction one warns."""
     tells: Share = 0.2
+    """The chance to tell a friend in a tick."""
     trust_rate: Share = 0.1
+    """How far trust moves to what was heard, 0 to 1."""
     bad_weight: NotNegative = 2.0
     """How much more a warning counts than praise."""
     adopt: Share = 0.0
@@ -39,6 +43,7 @@ class WordOfMouth(Rule):
     goal: Name | None = None
     """The goal that praise may awaken."""
     goal_chance: Share = 0.0
+    """The chance that one who praises awakens the goal."""
 
     @property
     def hears(self) -> tuple[str, ...]:

@@ -30,10 +30,15 @@ class Rewiring(Rule):
     title: ClassVar[str] = "rewiring-v1"
     order: Literal["synchronous"] = "synchronous"
     column: Name = "opinion"
+    """The column by which people are alike."""
     tolerance: NotNegative = 0.2
+    """The largest distance at which two are alike."""
     rate: Share = 0.1
+    """The share of ties that are looked at in a tick."""
     tries: int = Field(default=10, ge=1, le=100)
+    """Draws of somebody new before the tie stays."""
     among: Literal["everybody", "friends_of_friends"] = "everybody"
+    """From whom somebody new is drawn."""
 
     @property
     def hears(self) -> tuple[str, ...]:

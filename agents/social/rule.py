@@ -133,6 +133,7 @@ class Rule(Strict):
     apart: ClassVar[bool] = False
     """Whether parts of the people may be asked for side by side, in threads."""
     order: Order = "synchronous"
+    """Whether all move at once, one after another, or a pair at a time."""
     layer: Name | None = None
     """The layer of ties that it runs on; None: the only one there is, or `friends`."""
 

@@ -26,6 +26,7 @@ class Centrality(Rule):
     title: ClassVar[str] = "centrality-v1"
     order: Literal["synchronous"] = "synchronous"
     steps: int = Field(default=100, ge=1, le=10_000)
+    """Steps of the power method."""
 
     def begin(self, view: View) -> Moves:
         """Return both columns."""
@@ -51,7 +52,9 @@ class Friends(Rule):
     title: ClassVar[str] = "friends-v1"
     order: Literal["synchronous"] = "synchronous"
     column: Name = "infection"
+    """The column that is looked at."""
     value: float = 1.0
+    """The value that counts."""
     into: Name = "sick_friends"
     """The column that holds the number (with weighted ties, their sum)."""
 

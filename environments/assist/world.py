@@ -64,9 +64,13 @@ class Noise(Strict):
     """The chances that an act of a person is lost, or taken for another act, slot or value: one at most."""
 
     drop: Share = 0.0
+    """It is lost."""
     intent: Share = 0.0
+    """It is taken for another act."""
     slot: Share = 0.0
+    """It is taken to be about another slot."""
     value: Share = 0.0
+    """It is taken to say another value."""
 
     @model_validator(mode="after")
     def _one_at_most(self) -> Self:
@@ -81,6 +85,7 @@ class Reward(Strict):
     """What the operator gains."""
 
     success: float = 20.0
+    """What a conversation brings that did what the person wanted."""
     turn: NotNegative = 1.0
     """What each turn costs."""
 

@@ -16,6 +16,7 @@ class Term(Strict):
     """A loan that can be granted."""
 
     amount: Positive = 1.0
+    """How much is lent, in units of money."""
     rate: float = 0.3
     """Interest over the whole loan, as a share of the amount."""
     gain: float | None = None
@@ -71,7 +72,9 @@ class Logistic(Strict):
     """The chance to repay as 1 / (1 + e^−(constant + Σ weight · trait))."""
 
     constant: float = 0.0
+    """The log-odds where all traits are 0."""
     weights: dict[Name, float] = Field(default_factory=dict)
+    """What a unit of each trait adds to the log-odds."""
 
 
 class Repayment(Strict):
@@ -105,11 +108,15 @@ class Change(Strict):
     """How a score moves by what happens; it stays within bounds."""
 
     repaid: float = 0.0
+    """Points for a loan that was repaid."""
     default: float = 0.0
+    """Points for one that was not."""
     refused: float = 0.0
     """Who applied and was refused everywhere."""
     low: float | None = None
+    """The lowest score; None: the lowest there is."""
     high: float | None = None
+    """The highest score; None: the highest there is."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -132,7 +139,9 @@ class Experience(Strict):
     """How good a loan turns out for the one who took it, 0 to 1 (.5: as expected)."""
 
     repaid: Share = 0.75
+    """Where the loan is repaid."""
     default: Share = 0.1
+    """Where it cannot be."""
 
 
 class Bank(Strict):
@@ -150,9 +159,11 @@ class Lender(Strict):
     """Another lender, with rules that never change."""
 
     name: Name
+    """What it is called."""
     at_least: float | dict[Name, float] = 0.0
     """The score from which it grants; one for all, or one for each group."""
     rate: float = 0.3
+    """The interest it takes, as a share of the loan."""
 
 
 class Market(Strict):
@@ -179,6 +190,7 @@ class Pool(Strict):
     groups: tuple[NotNegative, ...] | None = None
     """The share of each group among applicants; None: all alike."""
     shift: Share = 0.01
+    """The part of its group that moves by a step of the score after each outcome."""
 
     @model_validator(mode="after")
     def _one_share_each(self) -> Self:

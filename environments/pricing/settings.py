@@ -18,14 +18,18 @@ class Grid(Strict):
     """Prices at equal distances."""
 
     low: Price
+    """The lowest price."""
     high: Price
+    """The highest price."""
     count: Annotated[int, Field(ge=2, le=1000)]
+    """How many prices, both ends among them."""
 
 
 class Discounts(Strict):
     """A list price and what may be taken off it."""
 
     list_price: Positive
+    """In units of money."""
     discounts: Annotated[tuple[Share, ...], Field(min_length=1)]
     """Parts of the list price; 0 is the list price itself."""
 
@@ -45,9 +49,11 @@ class Learner(Strict):
     """How a rival learns its prices by Q-learning."""
 
     rate: Share = 0.15
+    """How far a worth moves to what was earned (alpha)."""
     decay: Positive = 0.01
     """Exploration falls as e^(−decay · days)."""
     discount: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.95
+    """What a unit earned in the next tick counts now (gamma)."""
     start: float = 0.0
     """What every price is thought to be worth before anything is known."""
 
@@ -65,6 +71,7 @@ class Rival(Strict):
     cost: NotNegative | None = None
     """What a unit costs it; None: what it costs here, drift and all."""
     by: Positive = 0.5
+    """How far below (`undercut`), in units of money."""
     learner: Learner = Learner()
 
 
@@ -83,6 +90,7 @@ class Fair(Strict):
     """What price does no harm: either `price` or `markup`."""
 
     price: Price | None = None
+    """In units of money."""
     markup: NotNegative | None = None
     """Above cost, as a part of cost."""
 

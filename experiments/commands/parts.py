@@ -45,9 +45,20 @@ def _rows(model: type[Strict], under: str = "") -> Iterator[tuple[str, str]]:
     """Go over a schema's settings by their path, each with its default and what it is."""
     for name, field in model.model_fields.items():
         default = "" if field.is_required() else f" [{_short(field.get_default(call_default_factory=True))}]"
-        yield f"{under}{name}", f"{' '.join((field.description or '').split())}{default}".strip()
+        yield f"{under}{name}", f"{_described(model, name)}{default}".strip()
         for part in _within(field.annotation):
             yield from _rows(part, f"{under}{name}.")
+
+
+def _described(model: type[Strict], name: str) -> str:
+    """Return what a setting is: as it says, as the schema that it changes says, or what stands within."""
+    kinds = [kind for kind in model.__mro__ if issubclass(kind, Strict) and name in kind.model_fields]
+    said = [kind.model_fields[name].description for kind in kinds]
+    within = [
+        (inspect.getdoc(part) or "").partition("\n")[0]
+        for part in _within(model.model_fields[name].annotation)
+    ]
+    return " ".join(next((text for text in (*said, *within) if text), "").split())
 
 
 def _within(annotation: Any) -> Iterator[type[Strict]]:

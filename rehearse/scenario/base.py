@@ -26,6 +26,7 @@ class Timed(Strict):
     """Something that holds from a tick until another."""
 
     start: Tick = 0
+    """From this tick on."""
     until: Tick | None = None
     """The first tick at which it holds no more."""
     note: str = ""

@@ -94,6 +94,7 @@ class Latency(Timed):
     """How long an answer takes in simulated time: a lognormal, between two ticks."""
 
     median_ms: NotNegative = 200.0
+    """The median, in simulated milliseconds."""
     spread: NotNegative = 0.3
     """Standard deviation of the logarithm."""
 

@@ -23,22 +23,22 @@ SINCERE = "sincere"
 class Normal(Strict):
     """A normal distribution."""
 
-    mean: float = 0.0
-    sd: NotNegative = 1.0
+    mean: float = Field(default=0.0, description="The mean.")
+    sd: NotNegative = Field(default=1.0, description="The standard deviation.")
 
 
 class Lognormal(Strict):
     """e to the power of a normal: median e**mean."""
 
-    mean: float = 0.0
-    sd: NotNegative = 1.0
+    mean: float = Field(default=0.0, description="The mean of its logarithm.")
+    sd: NotNegative = Field(default=1.0, description="The standard deviation of its logarithm.")
 
 
 class Uniform(Strict):
     """All values between two bounds are as likely."""
 
-    low: float = 0.0
-    high: float = 1.0
+    low: float = Field(default=0.0, description="The lower bound.")
+    high: float = Field(default=1.0, description="The upper bound.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -51,35 +51,35 @@ class Uniform(Strict):
 class Exponential(Strict):
     """Waiting for something without memory."""
 
-    mean: Positive = 1.0
+    mean: Positive = Field(default=1.0, description="The mean.")
 
 
 class Weibull(Strict):
     """Waiting that tires (shape above 1) or hardens (below): P(X > x) = e^-(x/scale)^shape."""
 
-    shape: Positive = 1.0
-    scale: Positive = 1.0
+    shape: Positive = Field(default=1.0, description="The shape.")
+    scale: Positive = Field(default=1.0, description="The scale.")
 
 
 class Pareto(Strict):
     """A heavy tail: P(X > x) = (least / x)**tail; the mean is infinite up to a tail of 1."""
 
-    least: Positive = 1.0
-    tail: Positive = 1.5
+    least: Positive = Field(default=1.0, description="The least value.")
+    tail: Positive = Field(default=1.5, description="The exponent of the tail.")
 
 
 class Beta(Strict):
     """A share between 0 and 1."""
 
-    a: Positive
-    b: Positive
+    a: Positive = Field(description="The first shape; the mean is a / (a + b).")
+    b: Positive = Field(description="The second shape.")
 
 
 class Discrete(Strict):
     """One of some values, each with its share (shares are scaled to add up to 1)."""
 
-    values: tuple[float, ...] = Field(min_length=1)
-    shares: tuple[NotNegative, ...] | None = None
+    values: tuple[float, ...] = Field(min_length=1, description="The values.")
+    shares: tuple[NotNegative, ...] | None = Field(default=None, description="None: equal shares.")
 
     @model_validator(mode="before")
     @classmethod
@@ -103,7 +103,7 @@ class Discrete(Strict):
 class Distribution(Strict):
     """How a number varies from person to person: exactly one law, held within bounds."""
 
-    constant: float | None = None
+    constant: float | None = Field(default=None, description="The same for everybody.")
     normal: Normal | None = None
     lognormal: Lognormal | None = None
     uniform: Uniform | None = None
