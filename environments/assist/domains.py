@@ -67,6 +67,7 @@ class ClientSpec(Strict):
     name: str
     """The address of a chat model, a registered name, or FILE.py:NAME."""
     settings: dict[str, Any] = Field(default_factory=dict)
+    """Its settings."""
 
 
 def worded(domain: Domain, client: str | ClientSpec) -> Domain:

@@ -96,10 +96,15 @@ class ClientSettings(Strict):
     """Settings of a language model that lends its words."""
 
     model: str = "default"
+    """The model's name at the server."""
     temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    """How freely it is sampled; 0: not at all."""
     seed: int = 0
+    """What the server is to draw by."""
     timeout_ms: Annotated[float, Field(gt=0.0)] = 30_000.0
+    """Milliseconds for an answer."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """How often a call that failed is made again."""
     secrets: dict[str, str] = Field(default_factory=dict)
     """Headers whose values are secret, each with the environment variable that holds it."""
     body: dict[str, Any] = Field(default_factory=dict)
