@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
-from rehearse.experiments.metrics import Metric, Part, find
+from rehearse.experiments.metrics import Measures, Metric, Part, find
 from rehearse.experiments.metrics.base import Gap, Ratio
 from rehearse.experiments.report import charts, facts, parts, words
 from rehearse.experiments.report.facts import Row, Series
@@ -79,8 +79,13 @@ def chart(
 
 
 def _asked(record: RunRecord) -> dict[str, Metric]:
-    """Return the metrics of the criteria that are means over turns; of a gap, the metric whose gap it is."""
+    """Return the metrics of the criteria that are means over turns; of a gap, the metric whose gap it is.
+
+    Of those only that the record holds: a policy without a shadow disagrees with nobody.
+    """
+    there = Measures(record)
     every = [find(criterion.metric) for criterion in record.scenario.criteria]
     plain = [metric.measure.of if isinstance(metric.measure, Gap) else metric for metric in every]
     means = {m.name: m for m in plain if isinstance(m.measure, Ratio) and m.measure.per == "turn"}
+    means = {name: metric for name, metric in means.items() if there.applies(metric)}
     return dict(list(means.items())[:MAX_PANELS])

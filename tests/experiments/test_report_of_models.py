@@ -84,6 +84,14 @@ def test_of_several_rollbacks_each_is_told_by_its_place(tmp_path):
     assert "Day 1: within current, the previous version took over in 2 of 2 societies: " in page
 
 
+def test_another_policy_is_judged_by_what_it_has_no_part_for(tmp_path):
+    """A criterion on the shadow's disagreement leaves a policy without a shadow unsure, and a report."""
+    small = {"users": 12, "ticks": 2, "replicas": 2}
+    done = rehearse.run("champion-challenger", policy="random-v1", out=tmp_path / "run", **small)
+    assert {c["metric"]: c["verdict"] for c in done.criteria}["disagreement"] == "unsure"
+    assert (done.folder / "report.html").is_file()
+
+
 def test_a_rollback_that_cannot_judge_is_told(tmp_path, text):
     """With fewer turns in every tick than it asks for, the page says so; not where it could judge."""
     never = Rollback(CAR, "greedy-v1", at_least=0, turns=1000)
