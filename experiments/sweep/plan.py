@@ -25,7 +25,9 @@ from rehearse.scenario.document import Node, Place, node_of, parse
 from rehearse.scenario.wrong import check
 
 UNTIL_DECIDED = "until decided"
-RESERVED = ("run", "point", "metric", "group", "estimate", "low", "high", "n", "unit", "verdict")
+RESERVED = frozenset(
+    "run point metric group estimate low high n unit verdict status digest user_turns seconds error".split()
+)
 """Columns of the table, which no axis may be called."""
 Kind = Literal["product", "grid", "zip", "latin-hypercube", "sobol", "halton", "saltelli", "morris"]
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
@@ -181,7 +183,7 @@ def _axis(key: str, value: Any, tree: Node) -> Axis | list[Any]:
     where = f"{node.place}: " if node.place.source else ""
     if key in RESERVED or key.startswith("_"):
         problem = f"{where}axes.{key}: that is a column of the table of results."
-        raise ScenarioError(problem, f"Call it something else than {', '.join(RESERVED)}.")
+        raise ScenarioError(problem, f"Call it something else than {', '.join(sorted(RESERVED))}.")
     if isinstance(value, dict):
         return check(Axis, value, under=f"axes.{key}", tree=node)
     if not isinstance(value, list) or not value:
