@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 from rehearse import threads
-from rehearse.errors import RehearseError, UserError
+from rehearse.errors import RehearseError, StoppedError, UserError
 from rehearse.experiments.commands import (
     browse,
     create,
@@ -100,9 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     threads.hold()
     try:
         code = app(args=argv, prog_name="rehearse", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort) as stop:
-        _say(str(stop) or str(stop.__cause__ or "") or _how_to_go_on())  # typer's Abort has a cause
-        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - the one place where everything ends in a message
         return _told(error)
     if code == INTERRUPTED:
@@ -118,7 +117,8 @@ def _told(error: BaseException) -> int:
         return MISTAKE
     if isinstance(error, RehearseError):
         _say(str(error))
-        return MISTAKE if isinstance(error, UserError) else NOT_COMPLETED
+        codes = {UserError: MISTAKE, StoppedError: INTERRUPTED}
+        return next((code for kind, code in codes.items() if isinstance(error, kind)), NOT_COMPLETED)
     if isinstance(error, OSError) and error.filename is not None:
         _say(f"{str(error.filename)!r} cannot be used: {error.strerror}. Check the path and its permissions.")
         return MISTAKE

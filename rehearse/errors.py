@@ -9,6 +9,7 @@
     │   └── OutputError        a place that cannot be written, or a run folder that is damaged
     ├── SandboxError           the decision model tried what the sandbox does not allow
     ├── ContractError          a world, policy or people that broke the contract
+    ├── StoppedError           the caller stopped it (Ctrl-C): exit code 130, with how to go on
     └── NotCompletedError      the run could not be finished: exit code 4
         └── PolicyHungError    the decision model gave no answer on the wall clock
 
@@ -61,6 +62,10 @@ class ContractError(RehearseError):
 
 class SandboxError(RehearseError):
     """The decision model tried what the sandbox does not allow; no OSError, which would be tried again."""
+
+
+class StoppedError(RehearseError):
+    """The caller stopped it on the way; the message says how to go on."""
 
 
 class NotCompletedError(RehearseError):

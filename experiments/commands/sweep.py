@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rehearse.errors import UserError
+from rehearse.errors import StoppedError, UserError
 from rehearse.experiments.commands.options import AsJson, Quiet, Trust
 from rehearse.experiments.commands.printing import (
     as_data,
@@ -66,20 +66,21 @@ def sweep(
             found = estimate(plan, jobs=many, trust=trust)
         print_json(as_data(found)) if as_json else typer.echo(str(found))
         return SOME_FAILED if found.problem else 0
+    made = _made(
+        plan, quiet=quiet, out=out, jobs=many, on=on, resume=resume, shard=_shard(shard), trust=trust
+    )
+    return _told(made, as_json=as_json, quiet=quiet)
+
+
+def _made(plan: Path, *, quiet: bool, **given: Any) -> Sweep:
+    from rehearse.experiments.sweep.conducting import Interrupted
     from rehearse.experiments.sweep.conducting import sweep as conduct
 
-    with stdout_for_us(), SweepBar(plan.stem, quiet=quiet) as bar:
-        made = conduct(
-            plan,
-            out=out,
-            jobs=many,
-            on=on,
-            resume=resume,
-            shard=_shard(shard),
-            trust=trust,
-            progress=bar,
-        )
-    return _told(made, as_json=as_json, quiet=quiet)
+    try:
+        with stdout_for_us(), SweepBar(plan.stem, quiet=quiet) as bar:
+            return conduct(plan, progress=bar, **given)
+    except Interrupted as stop:  # typer would make something else of a KeyboardInterrupt
+        raise StoppedError(str(stop)) from None
 
 
 def _shard(text: str | None) -> tuple[int, int]:

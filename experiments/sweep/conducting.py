@@ -63,7 +63,7 @@ class Progress(Protocol):
         ...
 
 
-class StoppedError(KeyboardInterrupt):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C in the middle of a sweep, with how to go on."""
 
 
@@ -82,7 +82,7 @@ def sweep(
 
     `jobs` is how many processes work (None: one a core; 0: none, the runs are made here). `shard` (i, n)
     makes every n-th run only, beginning with the i-th. Raises UserError where the plan cannot be used or
-    there is a sweep in the folder that is not to be resumed; StoppedError on Ctrl-C.
+    there is a sweep in the folder that is not to be resumed; Interrupted on Ctrl-C.
     """
     planned = read(plan)
     listed = listed_runs(planned, trust=trust)
@@ -97,7 +97,7 @@ def sweep(
         told = (
             f"interrupted after {done:,} of {len(listed):,} runs. Go on with the same command and --resume."
         )
-        raise StoppedError(told) from None
+        raise Interrupted(told) from None
     return gathered(planned, listed, folder, tally)
 
 

@@ -25,9 +25,8 @@ from rehearse.scenario.document import Node, Place, node_of, parse
 from rehearse.scenario.wrong import check
 
 UNTIL_DECIDED = "until decided"
-RESERVED = frozenset(
-    "run point metric group estimate low high n unit verdict status digest user_turns seconds error".split()
-)
+OF_RESULTS = frozenset({"run", "point", "metric", "group", "estimate", "low", "high", "n", "unit", "verdict"})
+RESERVED = OF_RESULTS | {"status", "digest", "user_turns", "seconds", "error"}
 """Columns of the table, which no axis may be called."""
 Kind = Literal["product", "grid", "zip", "latin-hypercube", "sobol", "halton", "saltelli", "morris"]
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
