@@ -4,7 +4,8 @@ A failed criterion and a monitor that rang fire; a passed criterion and a monito
 an earlier run fired, for an alert's labels, which are its identity, name the scenario, the policy and the
 criterion or monitor, and never the run. What is unsure changes nothing. An address whose path ends in
 /api/v2/alerts is an Alertmanager's; any other is sent one JSON object with the verdict, the alarms and the
-same alerts. The walls of the scenario's sandbox stand round the sending: this machine, and hosts it allows.
+same alerts. The walls of the scenario's sandbox stand round the sending: this machine, and the hosts of
+`sandbox.allow` and `sandbox.alerts`; the model may call only those of the former.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from rehearse.policies.sandbox import DEFAULT_PORTS, loading, walled
 if TYPE_CHECKING:
     from rehearse.experiments.running import Finished
     from rehearse.scenario.model import Scenario
+    from rehearse.scenario.sandbox import Sandbox
 
 ALERTMANAGER = "/api/v2/alerts"
 AUTHORIZATION = "REHEARSE_ALERT_AUTHORIZATION"
@@ -65,10 +67,10 @@ def receivers(addresses: str | Sequence[str], scenario: Scenario) -> list[Receiv
             problem = f"alerts are to be sent to {receiver.name!r}, which is no address."
             raise UserError(problem, f"Write http://HOST:9093{ALERTMANAGER}, or that of a webhook.")
         port = parts.port or DEFAULT_PORTS[parts.scheme]
-        if not Hosts(scenario.sandbox.allow).may_reach(parts.hostname, port):
+        if not Hosts(_walls(scenario).allow).may_reach(parts.hostname, port):
             where = f"{parts.hostname}:{port}"
             problem = f"alerts are to be sent to {where}, which the sandbox of the scenario does not allow."
-            raise UserError(problem, f"Add it: --set 'sandbox.allow=[\"{where}\"]'.")
+            raise UserError(problem, f"Add it: --set 'sandbox.alerts=[\"{where}\"]'.")
     return found
 
 
@@ -81,7 +83,7 @@ def send(finished: Finished, to: Sequence[Receiver], say: Callable[[str], None])
     for receiver in to:
         body = alerts if receiver.alertmanager else summary(finished, alerts)
         try:
-            with walled(finished.turns.scenario.sandbox), loading():
+            with walled(_walls(finished.turns.scenario)), loading():
                 _wire(receiver).post(receiver.url, json.dumps(body, allow_nan=False).encode())
         except (AnswerError, RehearseError, OSError, ValueError) as error:
             why = error.sentence if isinstance(error, AnswerError) else str(error)
@@ -144,6 +146,11 @@ def _told(sentence: str, finished: Finished, why: str) -> dict[str, str]:
 
 def _bound(criterion: Mapping[str, Any]) -> str:
     return f"{criterion['direction'].replace('_', ' ')} {criterion['threshold']:g}"
+
+
+def _walls(scenario: Scenario) -> Sandbox:
+    spec = scenario.sandbox
+    return spec.model_copy(update={"allow": (*spec.allow, *spec.alerts)})
 
 
 def _wire(receiver: Receiver) -> Wire:

@@ -111,7 +111,8 @@ def far(record: Readable, what: str) -> dict[str, tuple[Floats, Floats]]:
 
     Answers and outcomes are told apart by kind, a recorded number by the twentieths of the first quarter
     (tenths for the PSI). The KS distance is the largest difference of the two distribution functions at their
-    limits; of kinds, in the order of their numbers.
+    limits; of kinds, in the order of their numbers. A tick of the first quarter is held against the others of
+    it: counted among them it would seem near, and the tick after them a change.
     """
     ticks = ticks_of(record)
     kind, where = KIND_OF.get(what) or _bands(record, what, first_quarter(ticks))
@@ -120,13 +121,13 @@ def far(record: Readable, what: str) -> dict[str, tuple[Floats, Floats]]:
     )
     counts = np.zeros((ticks, int(found.numbers("kind").max(initial=0)) + 1))
     counts[np.asarray(found["tick"], int), np.asarray(found["kind"], int)] = found.numbers("n")
-    first, sizes = counts[: first_quarter(ticks)].sum(axis=0), counts.sum(axis=1)
+    first, sizes = _references(counts, first_quarter(ticks)), counts.sum(axis=1)
     coarse = counts if what in KIND_OF else _by_twos(counts)
-    early = coarse[: first_quarter(ticks)].sum(axis=0)
+    early = first if what in KIND_OF else _by_twos(first)
     return {
-        "psi": (np.maximum(0.0, [psi(early, now) for now in coarse]), sizes),
-        "ks": (np.array([_kolmogorov_smirnov(first, now) for now in counts]), sizes),
-        "js": (np.array([jensen_shannon(first, now) for now in counts]), sizes),
+        "psi": (np.maximum(0.0, [psi(p, q) for p, q in zip(early, coarse, strict=True)]), sizes),
+        "ks": (np.array([_kolmogorov_smirnov(p, q) for p, q in zip(first, counts, strict=True)]), sizes),
+        "js": (np.array([jensen_shannon(p, q) for p, q in zip(first, counts, strict=True)]), sizes),
     }
 
 
@@ -146,6 +147,14 @@ def _bands(record: Readable, column: str, window: int) -> tuple[str, str]:
     )
     edges = [float(edge) for edge in found["edge"].tolist()]
     return " + ".join(["0", *(f"CAST({value} > {edge!r} AS INTEGER)" for edge in edges)]), known
+
+
+def _references(counts: Floats, window: int) -> Floats:
+    """Return what each tick (T, K) is held against: the first `window` of them, without itself."""
+    first = np.repeat(counts[:window].sum(axis=0, keepdims=True), len(counts), axis=0)
+    if window > 1:
+        first[:window] -= counts[:window]
+    return first
 
 
 def _by_twos(counts: Floats) -> Floats:

@@ -53,7 +53,7 @@ def _distances(
     title = f"How far {WHAT[what]} moved"
     return {
         "title": title,
-        "note": "against the first quarter of the run",
+        "note": "against the first quarter of the run (its own ticks against the others of it)",
         "id": add(_chart(title, lines, unit, [m for m in marks if m.get("series") in {None, f"psi:{what}"}])),
     }
 

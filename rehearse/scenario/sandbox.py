@@ -19,6 +19,8 @@ class Sandbox(Strict):
 
     allow: tuple[Host, ...] = ()
     """Hosts that it may call besides this machine itself: `host` at any port, or `host:port`."""
+    alerts: tuple[Host, ...] = ()
+    """Hosts that Rehearse may send alerts to, besides those of `allow`; the model may not call these."""
     write: tuple[str, ...] = ()
     """Folders in which it may write, besides those for temporary files and caches."""
     secrets: tuple[str, ...] = ()

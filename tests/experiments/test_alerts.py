@@ -10,9 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import rehearse
-from rehearse.errors import UserError
+from rehearse.errors import PolicyLoadError, UserError
 from rehearse.experiments import alerts
 from rehearse.experiments.cli import main
+from rehearse.policies.sandbox import must_allow, walled
 
 DEARER = {"tick": 12, "what": "items.train.gc", "times": 3.0, "note": "fares triple"}
 SETTINGS = {
@@ -150,6 +151,14 @@ def test_an_address_that_may_not_be_used_is_refused_before_the_run(address, said
     with pytest.raises(UserError, match=said):
         rehearse.run("travel", out=tmp_path / "run", alert=address)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_receiver_may_be_told_where_the_model_may_not_call():
+    """`sandbox.alerts` lets Rehearse send there, and keeps the model out."""
+    scenario = rehearse.load("travel", settings={"sandbox.alerts": ["alerts.example.com:9093"]})
+    assert alerts.receivers("http://alerts.example.com:9093/hook", scenario)
+    with walled(scenario.sandbox), pytest.raises(PolicyLoadError, match=r"sandbox\.allow"):
+        must_allow("alerts.example.com", 9093)
 
 
 def test_the_command_line_sends_and_never_loses_the_run(tmp_path, receiver, capsys):

@@ -175,6 +175,16 @@ def test_divergence_is_near_0_before_the_shift_and_large_after():
     )
 
 
+def test_answers_that_never_settle_are_far_from_the_first_tick_on():
+    """A model that answers something else every tick is as far from the first quarter within it as after."""
+    action = np.broadcast_to(np.arange(24, dtype=np.int32), (3, 50, 24)).copy()
+    record = maker.sessions_of_one_turn(goal=True, replicas=3, count=50, ticks=24, action=action)
+    record.manifest["items"] = [str(i) for i in range(24)]
+    record.manifest["monitors"] = [{"series": "js:actions", "detector": None}]
+    assert watch(record).divergence["js_actions"] == (1.0,) * 24
+    assert watch(record).alarms == ()
+
+
 def test_many_items_are_watched_together():
     """With a thousand items a model that suddenly answers but one of them still rings."""
     draw = Chance(2).uniform("item", 0, np.arange(3 * 50 * 24))[:, 0].reshape(3, 50, 24)
