@@ -41,6 +41,7 @@ from rehearse.contract import (
     Responses,
     Turn,
     World,
+    unanswered,
 )
 from rehearse.errors import ScenarioError
 from rehearse.exact import Floats
@@ -185,7 +186,7 @@ class Waiting:
             choice=np.where(took, decisions.action, np.int32(NOTHING)),
             position=np.where(took, np.int8(0), np.int8(NOTHING)),
             utility=np.where(took, np.float32(0.0), np.float32(np.nan)),
-            end=np.where(failed, End.POLICY_ERROR, End.USER_STOP).astype(np.int8),
+            end=np.where(failed, unanswered(decisions.fault), End.USER_STOP).astype(np.int8),
         )
 
     def remember(self, turn: Turn, decisions: Decisions, responses: Responses, outcomes: Outcomes) -> None:

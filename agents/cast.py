@@ -31,6 +31,7 @@ from rehearse.contract import (
     Requests,
     Responses,
     Turn,
+    unanswered,
 )
 from rehearse.errors import ContractError, did_you_mean
 from rehearse.exact import Floats, sigmoid
@@ -174,7 +175,8 @@ class Cast:
             choice[i] = NOTHING if taken is None else self.place(taken)
         position = [s.index(c) if c in s else NOTHING for s, c in zip(slates, choice.tolist(), strict=True)]
         failed = decisions.fault != Fault.NONE
-        end = np.where(failed, End.POLICY_ERROR, np.where(choice >= 0, End.GOAL_MET, End.ABANDONED))
+        heard = np.where(choice >= 0, End.GOAL_MET, End.ABANDONED)
+        end = np.where(failed, unanswered(decisions.fault), heard)
         return Responses(
             choice=choice,
             position=np.array(position, dtype=np.int8),

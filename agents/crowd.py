@@ -257,7 +257,7 @@ class Crowd:
         end = patience.reasons(
             content=taken & ~setback & (draws[:, CONTENT] < behaviour.content),
             leaves=self._feelings.lose_patience(turn, decisions, setbacks, draws[:, QUIT]),
-            error=error,
+            fault=decisions.fault,
             progress=progress,
             available=offer.available,
         )
@@ -298,7 +298,7 @@ class Crowd:
         self.conduct.close(turn)
         met, left = end == End.GOAL_MET, end == End.ABANDONED
         self._goals.met(turn.rows[met], turn.tick)
-        vain = left | (end == End.POLICY_ERROR)
+        vain = left | (end == End.POLICY_ERROR) | (end == End.INFRA_ERROR)
         if vain.any() and self.agenda.disappointment.any():
             some = turn.where(vain)
             self._goals.disappoint(some.rows, some.uniform("close")[:, 0])

@@ -17,7 +17,7 @@ import numpy as np
 
 from rehearse import exact
 from rehearse.agents.blocks import moved
-from rehearse.contract import Codes, End, Flags, Singles
+from rehearse.contract import Codes, End, Fault, Flags, Singles, unanswered
 from rehearse.exact import Floats
 from rehearse.scenario.people import Drains
 
@@ -83,17 +83,18 @@ def leaves(patience: Floats, chance: Floats | float, setback: Flags, uniform: Fl
 
 
 def reasons(
-    *, content: Flags, leaves: Flags, error: Flags, progress: Floats, available: Flags | None
+    *, content: Flags, leaves: Flags, fault: Codes, progress: Floats, available: Flags | None
 ) -> Codes:
     """Return why each session ends, or `End.NONE`; where there are several reasons, the last said here.
 
-    Leaving content; leaving with no patience left or after a setback, which is the model's error where
-    it gave no answer; the goal met; nothing that could be had.
+    Leaving content; leaving with no patience left or after a setback, which is an error of the model or
+    of the infrastructure where no answer came; the goal met; nothing that could be had.
     """
     end = np.full(len(content), End.NONE, dtype=np.int8)
     end[content] = End.USER_STOP
     end[leaves] = End.ABANDONED
-    end[leaves & error] = End.POLICY_ERROR
+    failed = leaves & (fault != Fault.NONE)
+    end[failed] = unanswered(fault[failed])
     end[progress >= 1.0] = End.GOAL_MET
     if available is not None:
         end[~available.any(axis=1)] = End.INFEASIBLE

@@ -54,6 +54,7 @@ from rehearse.contract import (
     Responses,
     Turn,
     World,
+    unanswered,
 )
 from rehearse.dialogue import menu
 from rehearse.dialogue.acts import CALLED, NO_ACT, Act, packed, says
@@ -188,7 +189,7 @@ class Callers:
         listener.listen(self.settings.goals.change)
         error = decisions.fault != Fault.NONE
         listener.drained(self.settings.drains, error, decisions.latency.astype(np.float64) / 1000.0)
-        end = self._end(mind, listener, error)
+        end = self._end(mind, listener, decisions.fault)
         self._store(turn, mind, talk.belief.say(reply.said, self.domain))
         self._please(turn.rows, mind, listener, error)
         table.past.append(Passage(turn.rows, answer))
@@ -251,12 +252,13 @@ class Callers:
         was = satisfaction[rows].astype(np.float64)
         satisfaction[rows] = was + self.settings.satisfaction_rate * (felt - was)
 
-    def _end(self, mind: Mind, listener: Listener, error: Flags) -> Codes:
+    def _end(self, mind: Mind, listener: Listener, fault: Codes) -> Codes:
         end = np.zeros(len(mind), dtype=np.int8)
         done = mind.complete
         stops = says(listener.answer, Act.BYE)
         end[listener.leaves()] = End.ABANDONED
-        end[(end == End.ABANDONED) & error] = End.POLICY_ERROR
+        failed = (end == End.ABANDONED) & (fault != Fault.NONE)
+        end[failed] = unanswered(fault[failed])
         end[stops] = End.POLICY_STOP
         end[says(listener.answer, Act.TRANSFER)] = End.TRANSFERRED
         goes = says(mind.said, Act.BYE)

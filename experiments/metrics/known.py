@@ -217,6 +217,17 @@ _ALL = (
         cases=Cases(f"{MODELS} AND fault <> 'none'", "tick, turn", "got no answer ({fault})"),
     ),
     Metric(
+        name="infra_error_rate",
+        scale="share",
+        better="lower",
+        meaning="The share of sessions that were left because an answer was lost by no fault of the model: "
+        "an injected fault, a failure of the infrastructure, a refusal to ask. No other metric of sessions "
+        "counts them.",
+        phrase="{} sessions were ended by the infrastructure",
+        measure=Ratio.of_sessions("\"end\" = 'infra_error'", "\"end\" <> 'none'"),
+        cases=Cases("\"end\" = 'infra_error'", "tick, turn", "was left without an answer ({fault})"),
+    ),
+    Metric(
         name="fault_rate",
         scale="share",
         better="lower",

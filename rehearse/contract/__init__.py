@@ -14,7 +14,19 @@ with the named attributes and methods is a World, Users or Policy. Row i of ever
 belongs to the same person; an answer for a row may depend on that row and the moment only.
 """
 
-from rehearse.contract.codes import NOTHING, Code, Codes, End, Fault, Flags, Intent, Ints, Singles, nothing_of
+from rehearse.contract.codes import (
+    NOTHING,
+    Code,
+    Codes,
+    End,
+    Fault,
+    Flags,
+    Intent,
+    Ints,
+    Singles,
+    nothing_of,
+    unanswered,
+)
 from rehearse.contract.feedback import Feedback
 from rehearse.contract.roles import (
     Begins,
@@ -71,4 +83,5 @@ __all__ = [
     "Watcher",
     "World",
     "nothing_of",
+    "unanswered",
 ]

@@ -65,8 +65,9 @@ class End(Code):
     TIME_BUDGET = 7
     GUARD = 8
     POLICY_ERROR = 9
-    """Left because no answer came; whose failure that was, the fault of the turn says."""
+    """Left because the model failed to answer."""
     INFRA_ERROR = 10
+    """Left because an answer was lost that is not held against the model: see `Fault.elsewhere`."""
     TRANSFERRED = 11
     """The model handed the person over to somebody else."""
 
@@ -93,3 +94,14 @@ class Fault(Code):
     """The process of the model ended by itself."""
     HUNG = 11
     """The model gave no answer on the wall clock, and its process was ended."""
+
+    @classmethod
+    def elsewhere(cls) -> tuple[Fault, ...]:
+        """Return the faults that are not the model's: injected, not reached, not asked to spare it."""
+        return cls.INJECTED, cls.UNREACHED, cls.REFUSED
+
+
+def unanswered(fault: Codes) -> Codes:
+    """Return why a session ends that is left for want of an answer, by what went wrong with the answer."""
+    lost = np.isin(fault, Fault.elsewhere())
+    return np.where(lost, np.int8(End.INFRA_ERROR), np.int8(End.POLICY_ERROR))

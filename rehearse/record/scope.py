@@ -138,8 +138,7 @@ def _filled(turns: Columns) -> Columns:
 
 
 def _events(turns: Columns) -> dict[str, Array]:
-    others = Fault.INJECTED, Fault.UNREACHED, Fault.REFUSED
-    calls = (turns["end"] != End.INFRA_ERROR) & ~np.isin(turns["fault"], others)
+    calls = (turns["end"] != End.INFRA_ERROR) & ~np.isin(turns["fault"], Fault.elsewhere())
     faults = turns["fault"] != Fault.NONE
     answered = np.asarray(turns["action"], np.int64) >= 0
     return {

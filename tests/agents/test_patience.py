@@ -14,7 +14,7 @@ from rehearse.agents.patience import (
     reasons,
     recovered,
 )
-from rehearse.contract import End
+from rehearse.contract import End, Fault
 from rehearse.scenario.people import Drains
 
 NONE = Drains(repeat=0, contradiction=0, bad_offer=0, error=0, wait_per_second=0)
@@ -80,16 +80,18 @@ def test_a_tick_gives_back_a_part_of_what_was_lost():
 
 
 def test_the_weightiest_reason_is_the_one_recorded():
-    """Infeasible before met, met before leaving, an error before plain impatience, all before content."""
-    rows = 6
+    """Infeasible before met, met before leaving, who failed before plain impatience, all before content."""
+    rows = 7
+    no, model, network = Fault.NONE, Fault.RAISED, Fault.UNREACHED
     end = reasons(
-        content=np.array([True] * 5 + [False]),
-        leaves=np.array([True, True, True, True, False, False]),
-        error=np.array([True, True, True, False, False, False]),
-        progress=np.array([1.0, 1.0, 0.5, 0.0, 0.9, 0.9]),
+        content=np.array([True] * 6 + [False]),
+        leaves=np.array([True] * 5 + [False] * 2),
+        fault=np.array([model, model, model, network, no, no, no], dtype=np.int8),
+        progress=np.array([1.0, 1.0, 0.5, 0.5, 0.0, 0.9, 0.9]),
         available=np.arange(rows)[:, None] > 0,
     )
-    expected = (End.INFEASIBLE, End.GOAL_MET, End.POLICY_ERROR, End.ABANDONED, End.USER_STOP, End.NONE)
+    failed = End.POLICY_ERROR, End.INFRA_ERROR
+    expected = (End.INFEASIBLE, End.GOAL_MET, *failed, End.ABANDONED, End.USER_STOP, End.NONE)
     assert end.tolist() == [int(e) for e in expected]
 
 

@@ -136,6 +136,7 @@ def test_what_guards_a_model_guards_it_when_every_call_fails(how, kind, tmp_path
 
 LONG = """
 import os, sys
+from pathlib import Path
 from rehearse import load
 from rehearse.experiments.resources import peak_memory_mb
 from rehearse.experiments.running import run
