@@ -59,12 +59,17 @@ class Change:
         data = changed.model_dump(mode="json")
         for path, value in self.settings.items():
             _put(data, path, value)
-        for path in sorted(self.without, reverse=True):  # the last of a list first
+        for path in sorted(self.without, key=_numbered, reverse=True):  # the last of a list first
             _take_out(data, path)
         data["people"]["instead"] += [{"what": what, "flip": True} for what in self.flip]
         data["people"]["instead"] += [_instead(text) for text in self.instead]
         data["people"]["society"]["apart"] += [_pair(tie) for tie in self.without_ties]
         return check(Scenario, data)
+
+
+def _numbered(path: str) -> list[tuple[int, str]]:
+    """Return what sorts paths so that `faults.10` comes after `faults.9`."""
+    return [(int(key), "") if key.isdigit() else (-1, key) for key in path.split(".")]
 
 
 def _instead(text: str) -> dict[str, Any]:

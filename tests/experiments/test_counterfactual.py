@@ -97,6 +97,15 @@ def test_an_event_can_be_left_out(tmp_path):
     assert first[first >= 0].min(initial=99) >= storm.faults[0].start
 
 
+def test_events_are_left_out_by_their_numbers_of_before():
+    """Of eleven faults the ninth and the eleventh are left out, in whatever order they are named."""
+    faults = [{"kind": "error", "rate": 0.1, "note": f"fault {i}"} for i in range(11)]
+    scenario = rehearse.load("travel", settings={"faults": faults})
+    for without in (["faults.8", "faults.10"], ["faults.10", "faults.8"]):
+        left = Change(without=without).of(scenario).faults
+        assert [fault.note for fault in left] == [f"fault {i}" for i in (0, 1, 2, 3, 4, 5, 6, 7, 9)]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
