@@ -27,7 +27,7 @@ install = $(uv) pip install --quiet --python $(BIN)/python $(1) 2>$(VENV)/uv.log
     { $(pip) install --quiet --upgrade pip && $(pip) install --quiet $(1); }
 
 # By name, because a comma would end an argument of $(call).
-tested := $(WHEEL)[sklearn,gym,onnx,drift]
+tested := $(WHEEL)[sklearn,gym,onnx,drift,pictures]
 
 .PHONY: help demo test check lint types imports wheel science faults bench worlds clean
 

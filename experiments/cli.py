@@ -28,6 +28,7 @@ from rehearse.experiments.commands import (
     explore,
     logs,
     pair,
+    picture,
     runs,
     study,
     sweep,
@@ -64,6 +65,7 @@ COMMANDS = (
     ("export", study.export, "Write the labelled cases to retrain on."),
     ("explore", explore.explore, "Turn a scenario's dials in the browser."),
     ("import", logs.read, "Measure sessions that were held elsewhere."),
+    ("picture", picture.picture, "Save a chart of a run, a sweep or a comparison."),
     ("query", study.query, "Ask a run's record, or the table of a sweep, in SQL."),
 )
 

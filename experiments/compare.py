@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rehearse.errors import UserError
 from rehearse.experiments.fates import Person, changed_most
@@ -18,10 +18,14 @@ from rehearse.experiments.intervals import Unit, paired
 from rehearse.experiments.metrics import HEADLINES, METRICS, Measures, Metric, Part, Readable
 from rehearse.experiments.metrics.base import Gap, Kind, Resource, Scale, Whole
 from rehearse.experiments.pairing import correlation, holm, p_value, unpaired, variance_ratio
+from rehearse.experiments.pictures.showing import Shown
 from rehearse.experiments.sentences import UNITS, amount, plain
 from rehearse.experiments.verdict import CONFIDENCE, rounded
 from rehearse.record.scope import Scope
 from rehearse.scenario.base import Strict
+
+if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
 
 Direction = Literal["better", "worse", "no clear difference"]
 SAVED = "Saved: how many times as many it would have taken to see as much, were they not the same people."
@@ -54,7 +58,7 @@ class Difference(Strict):
     """How many times more units it would have taken without pairing."""
 
 
-class Comparison(Strict):
+class Comparison(Shown, Strict):
     """Two runs side by side."""
 
     a: str
@@ -100,6 +104,22 @@ class Comparison(Strict):
             f"corrected for how many were looked at (Holm): a lot holds a false word in at most {chance}.",
             *([SAVED] if self.paired else []),
         ]
+
+    def charts(self) -> Charts:
+        """Return forests of the differences by name: `differences`, `groups`, `segments`, by unit."""
+        from rehearse.experiments.pictures.of_differences import of_comparison
+
+        return of_comparison(self)
+
+    def __str__(self) -> str:
+        """Return the table."""
+        return self.table()
+
+    def markup(self) -> str:
+        """Return the differences as HTML."""
+        from rehearse.experiments.pictures.of_differences import comparison_tables
+
+        return comparison_tables(self)
 
 
 def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE, across: bool = False) -> Comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from rehearse.experiments.marks import marks
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
 from rehearse.experiments.monitor import check_monitors
+from rehearse.experiments.pictures.showing import Shown
 from rehearse.experiments.rebuilding import Leg, domain_of, last_policy, legs_of, words_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
@@ -46,6 +47,9 @@ from rehearse.scenario.load import to_yaml
 from rehearse.scenario.model import Scenario
 from rehearse.tables import write_table, write_text
 
+if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
+
 RUNS = Path("runs")
 LOG = "log.jsonl"
 STOPPED = "stopped"
@@ -60,8 +64,8 @@ class Progress(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+@dataclass(frozen=True, slots=True, repr=False)
+class Finished(Shown):
     """What a run came to."""
 
     folder: Path
@@ -87,6 +91,24 @@ class Finished:
     def problems(self) -> list[str]:
         """Return what was wrong with the model's answers, a sentence each, as the log of the run has it."""
         return list(dict.fromkeys(e["problem"] for e in events(self.folder / LOG, "policy_error")))
+
+    def charts(self) -> Charts:
+        """Return the charts of the run's report by name."""
+        from rehearse.experiments.pictures.of_runs import charts
+
+        return charts(self.folder, self.digest)
+
+    def __str__(self) -> str:
+        """Return the verdict, a line a criterion, and where the run is."""
+        from rehearse.experiments.pictures.of_runs import text
+
+        return text(self)
+
+    def markup(self) -> str:
+        """Return the verdict and the criteria as HTML."""
+        from rehearse.experiments.pictures.of_runs import tables
+
+        return tables(self)
 
 
 @dataclass(slots=True)

@@ -161,6 +161,11 @@ def _error(values: Floats) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
+def design_of(sweep: Sweep) -> str:
+    """Return the kind of a sweep's design: product, zip, saltelli and others."""
+    return read(sweep.folder / PLAN).plan.design.kind
+
+
 def _planned(sweep: Sweep, kind: str) -> Planned:
     planned = read(sweep.folder / PLAN)
     if planned.plan.design.kind != kind:

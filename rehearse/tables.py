@@ -215,8 +215,13 @@ def commit(aside: Path, path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file aside, then rename it, so that it is whole or absent; secrets are hidden."""
+    write_bytes(path, redacted(text).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file aside, then rename it, so that it is whole or absent."""
     aside = path.with_name(f".{path.name}.part")
-    aside.write_text(redacted(text), encoding="utf-8")
+    aside.write_bytes(content)
     commit(aside, path)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rehearse.experiments.intervals import Unit
+from rehearse.experiments.pictures.showing import Shown
 from rehearse.scenario.base import Strict
+
+if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
 
 
 class Moved(Strict):
@@ -41,7 +45,7 @@ class Share(Strict):
     """Of each outcome: the sum over these people."""
 
 
-class Counterfactual(Strict):
+class Counterfactual(Shown, Strict):
     """What one change does to everybody."""
 
     change: str
@@ -67,3 +71,19 @@ class Counterfactual(Strict):
         from rehearse.experiments.counterfactual.telling import table
 
         return table(self)
+
+    def charts(self) -> Charts:
+        """Return a forest for each outcome, by its name."""
+        from rehearse.experiments.pictures.of_differences import of_counterfactual
+
+        return of_counterfactual(self)
+
+    def __str__(self) -> str:
+        """Return the table."""
+        return self.table()
+
+    def markup(self) -> str:
+        """Return who was touched and how outcomes moved, as HTML."""
+        from rehearse.experiments.pictures.of_differences import counterfactual_tables
+
+        return counterfactual_tables(self)

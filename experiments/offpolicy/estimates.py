@@ -19,13 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rehearse.errors import DataError
 from rehearse.experiments.intervals import Sample, Unit, interval, linearised
+from rehearse.experiments.pictures.showing import Shown
+
+if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
 
 Floats = NDArray[np.float64]
 MEANING = {
@@ -59,8 +63,8 @@ class Estimate:
         return MEANING[name] + (f"; weights up to {bound}" if clipped else "")
 
 
-@dataclass(frozen=True, slots=True)
-class OffPolicy:
+@dataclass(frozen=True, slots=True, repr=False)
+class OffPolicy(Shown):
     """Estimates of what a target policy earns a turn, and what the weights behind them are worth."""
 
     estimates: tuple[Estimate, ...]
@@ -117,6 +121,18 @@ class OffPolicy:
     def __str__(self) -> str:
         """Return the table."""
         return self.table()
+
+    def charts(self) -> Charts:
+        """Return the forest `estimates`."""
+        from rehearse.experiments.pictures.of_differences import of_estimates
+
+        return of_estimates(self)
+
+    def markup(self) -> str:
+        """Return the estimates as HTML."""
+        from rehearse.experiments.pictures.of_differences import estimate_tables
+
+        return estimate_tables(self)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""

@@ -42,13 +42,18 @@ def write(folder: Path, record: RunRecord | None = None) -> Path:
 
 def render(page: Mapping[str, Any]) -> str:
     """Fill the template with what `sections.page` gathered."""
+    return with_scripts("page.html.j2", page["charts"], page)
+
+
+def with_scripts(template: str, charts: Mapping[str, Any], rest: Mapping[str, Any]) -> str:
+    """Fill a template of this package that draws charts (`config`, and `specs` by the id of their place)."""
     # Only what stands in this package is marked safe in the template, and JSON by `for_script`.
     return fill(
-        "page.html.j2",
+        template,
         {
-            **page,
+            **rest,
             "script": _own("page.js"),
-            "embedded": for_script(page["charts"]),
+            "embedded": for_script(charts),
             "scripts": [(name, _own(f"vendor/LICENSE-{name}").strip(), _vendored(name)) for name in VENDORED],
             "third_party": _own("vendor/LICENSE-third-party").strip(),
         },

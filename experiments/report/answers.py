@@ -49,8 +49,9 @@ def _misses(
     if not values:
         return None
     said = f"How far answers were off, in regret, for {words.listed(order)}."
+    drawn = portraits.bars(values, order, told, said, "answers")
     return {
-        "id": add(portraits.bars(values, order, told, said, "answers")),
+        "id": add(charts.named(drawn, "misses", "How far answers were off, in regret")),
         "legend": [(colour, name) for _, name, colour in told],
     }
 
@@ -80,6 +81,8 @@ def _matrices(
         if values:
             who = name or EVERYBODY
             n, right = (sum(row[key] for row in values) for key in ("n", "good"))
-            panel = add(portraits.confusion(values, items, who))
+            drawn = portraits.confusion(values, items, who)
+            title = f"Answers and the truly best ones: {who}"
+            panel = add(charts.named(drawn, f"confusion {who}", title))
             panels.append({"who": who, "n": n, "right": right, "id": panel})
     return panels

@@ -65,6 +65,13 @@ def base(description: str, values: Sequence[Row], height: int | Spec, **rest: An
     }
 
 
+def named(spec: Spec, name: str, title: str) -> Spec:
+    """Return a chart with the name that it is asked for by and the title that it has outside a page."""
+    kept = "".join(c if c.isalnum() else "-" for c in name.replace("_", "-").lower())
+    told = {"name": "-".join(part for part in kept.split("-") if part), "title": title}
+    return {**spec, "usermeta": told}
+
+
 def trend(
     series: Series,
     metric: Metric,

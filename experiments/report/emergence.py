@@ -64,7 +64,7 @@ def section(
         "more": [lines[column] for column in folded],
         "warning": _warning(record, metrics),
         "panels": _panels(record, {c: metrics[c] for c in told}, courses, marks, add),
-        "sizes": add(charts.sizes(sizes)) if sizes else None,
+        "sizes": add(charts.named(charts.sizes(sizes), "cascades", "Sizes of cascades")) if sizes else None,
         "replicas": record.manifest["replicas"],
     }
 
@@ -97,7 +97,8 @@ def _panels(
         note = words.lowered(metric.meaning.replace(" at the end", "").rstrip("."))
         note += "; dotted: by chance" if beside else ""
         note += ", up to then" if is_of_consumption(metric) else ""
-        panels.append({"title": words.title(metric.title), "note": note, "id": add(spec)})
+        title = words.title(metric.title)
+        panels.append({"title": title, "note": note, "id": add(charts.named(spec, metric.name, title))})
     return panels
 
 

@@ -45,7 +45,9 @@ def section(
     for metric in DRAWN if names else ():
         lines = {name: series[name][metric] for name in names}
         spec = chart(lines, METRICS[metric], unit, marks, (), by="model")
-        panels.append({"title": words.title(METRICS[metric].title), "id": add(spec)})
+        title = words.title(METRICS[metric].title)
+        drawn = charts.named(spec, f"{metric} by model", f"{title}, by model")
+        panels.append({"title": title, "id": add(drawn)})
     return {
         "legend": [(charts.colour(place), name) for place, name in enumerate(names)],
         "shares": add(_shares(record, names, step, marks)) if names else None,
@@ -84,7 +86,8 @@ def _shares(record: RunRecord, names: Sequence[str], step: int, marks: Sequence[
         n / sum(n) OVER (PARTITION BY tick) AS share FROM counted ORDER BY ALL"""
     )
     unit = record.scenario.time.unit
-    return charts.actions(rows(found), list(enumerate(names)), unit, marks, what="model's answers")
+    drawn = charts.actions(rows(found), list(enumerate(names)), unit, marks, what="model's answers")
+    return charts.named(drawn, "models", "Share of each model's answers")
 
 
 def _means(record: RunRecord, by: By) -> list[str]:

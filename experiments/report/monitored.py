@@ -51,10 +51,11 @@ def _distances(
 ) -> dict[str, str]:
     lines = {label: found.divergence[f"{how}_{what}"] for how, label in HOW.items()}
     title = f"How far {WHAT[what]} moved"
+    here = [m for m in marks if m.get("series") in {None, f"psi:{what}"}]
     return {
         "title": title,
         "note": "against the first quarter of the run (its own ticks against the others of it)",
-        "id": add(_chart(title, lines, unit, [m for m in marks if m.get("series") in {None, f"psi:{what}"}])),
+        "id": add(charts.named(_chart(title, lines, unit, here), f"drift of {WHAT[what]}", title)),
     }
 
 
@@ -64,7 +65,7 @@ def _series(
     title = words.title(title_of(name))
     here = [m for m in marks if m.get("series", name) == name]
     spec = _chart(title, {title: found.outcomes[name]}, unit, here)
-    return {"title": title, "note": f"by {unit}", "id": add(spec)}
+    return {"title": title, "note": f"by {unit}", "id": add(charts.named(spec, name, title))}
 
 
 def _chart(

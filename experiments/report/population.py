@@ -28,8 +28,8 @@ def section(record: RunRecord, step: int, add: Callable[[charts.Spec], str]) -> 
     flows = facts.courses(record, tuple(FLOWS), step)
     counted = replace(METRICS["growth"], plain="people here")
     return {
-        "here": add(charts.trend(here, counted, unit, (), ())),
-        "flows": add(_bars(flows, unit)),
+        "here": add(charts.named(charts.trend(here, counted, unit, (), ()), "people", "People here")),
+        "flows": add(charts.named(_bars(flows, unit), "comings", "Who came and who left")),
         "legend": [(colour, name) for name, colour in FLOWS.items()],
         "told": _told(record, here),
         "reasons": [

@@ -229,13 +229,16 @@ def _time(
     for name, found in series.items():
         here = [m for m in marks["list"] if m.get("series", name) == name]
         spec = charts.trend(found, METRICS[name], unit, here, marks["periods"])
-        panels.append({"title": words.title(name), "note": TRENDS[name], "id": figures.add(spec)})
+        title = words.title(name)
+        drawn_as = charts.named(spec, name, f"{title}: {TRENDS[name]}")
+        panels.append({"title": title, "note": TRENDS[name], "id": figures.add(drawn_as)})
     shares = facts.actions_over_time(record, [i for i, _ in items], step)
     here = [m for m in marks["list"] if m.get("series", "actions") == "actions"]
+    stacked = charts.actions(shares, items, unit, here)
     seen = any(row["share"] >= SEEN for row in shares if row["item"] != facts.OTHERS)
     return {
         "panels": panels,
-        "actions": figures.add(charts.actions(shares, items, unit, here)) if seen else None,
+        "actions": figures.add(charts.named(stacked, "answers", "Share of each answer")) if seen else None,
         "answered": _answered(shares, seen=seen, unit=unit),
         "legend": [(charts.colour(place), name) for place, (_, name) in enumerate(items)],
         "marks": marks["list"],
@@ -309,10 +312,13 @@ def _part_charts(record: RunRecord, kind: Kind, figures: Figures) -> Section:
     ended = [row for row in parts.ends(record, kind) if row["part"] in order]
     present = [reason for reason in words.ENDS if any(row["ended"] == reason for row in ended)]
     most = record.scenario.time.max_turns
+    ending = portraits.ends(ended, order, most)
     spreads = [measure for measure in SPREADS if measure != "turns" or most > 1]
     return {
         "kind": kind,
-        "ends": figures.add(portraits.ends(ended, order, most)) if ended else None,
+        "ends": figures.add(charts.named(ending, f"ends by {kind}", f"Why sessions ended, by {kind}"))
+        if ended
+        else None,
         "legend": [(portraits.END_COLOURS[reason], words.ended(reason, most)) for reason in present],
         "panels": [_spread(record, kind, measure, order, figures) for measure in spreads] if ended else [],
     }
@@ -325,7 +331,8 @@ def _spread(
     bins = parts.bins_for(record, measure)
     values = parts.spread(record, kind, measure, bins)
     spec = portraits.ridges(values, order, bins, measure)
-    return {"title": title, "note": note, "id": figures.add(spec)}
+    drawn = charts.named(spec, f"{title} spread by {kind}", f"{title} {note}, by {kind}")
+    return {"title": title, "note": note, "id": figures.add(drawn)}
 
 
 def _latency(record: RunRecord, figures: Figures) -> list[Section]:
@@ -334,9 +341,14 @@ def _latency(record: RunRecord, figures: Figures) -> list[Section]:
     for levels in facts.latency_levels(record):
         values = [row for row in histogram if row["kind"] == levels["kind"]]
         if levels["n"]:
-            drawn = figures.add(charts.latency(values, levels)) if values else None
+            drawn = _histogram(values, levels, figures) if values else None
             panels.append({**levels, "id": drawn})
     return panels
+
+
+def _histogram(values: Sequence[Row], levels: Row, figures: Figures) -> str:
+    kind = levels["kind"]
+    return figures.add(charts.named(charts.latency(values, levels), f"latency {kind}", f"Latency, {kind}"))
 
 
 def _journeys(record: RunRecord) -> flow.Flow:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rehearse.experiments.report import words
+from rehearse.experiments.report import charts, words
 from rehearse.experiments.report.facts import Row, rows
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def section(record: RunRecord, add: Callable[[dict[str, Any]], str]) -> dict[str
         return None
     alike = _alike(people, ties)
     return {
-        "id": add(graph(people, ties)),
+        "id": add(charts.named(graph(people, ties), "ties", "Who knows whom")),
         "people": len(people),
         "ties": len(ties),
         "replica": ties[0]["replica"],

@@ -45,7 +45,9 @@ def section(
                 if apart
                 else charts.trend(lines[parts.EVERYBODY], metric, unit, here, periods)
             )
-            panels.append({"title": words.title(metric.title), "id": add(spec)})
+            title = words.title(metric.title)
+            drawn_as = (f"{name} by group", f"{title}, by group") if apart else (name, title)
+            panels.append({"title": title, "id": add(charts.named(spec, *drawn_as))})
     legend = [(charts.colour(place), group) for place, group in enumerate(groups)] if apart else []
     return {"panels": panels, "legend": legend} if panels else None
 

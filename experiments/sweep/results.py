@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rehearse.columns import Columns
 from rehearse.errors import NotFoundError, did_you_mean
+from rehearse.experiments.pictures.showing import Shown
 from rehearse.experiments.sweep.keeping import DECISIONS, DONE, RECORDS, RESULTS, RUNS
 from rehearse.record.reading import TICKS, TURNS, USERS
 from rehearse.tables import Filled, View, ask
 
 if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
     from rehearse.experiments.sweep.conducting import Tally
     from rehearse.experiments.tracking import Tracked
 
@@ -22,8 +24,8 @@ WHICH_RUN = f"regexp_extract(filename, '{RECORDS}/([0-9a-f]+)/', 1)"
 FROM = ("run", "point", "seed", "metric", "group", "estimate", "low", "high", "n", "unit", "verdict")
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sweep(Shown):
     """A sweep in its folder, as far as it is done."""
 
     folder: Path
@@ -128,6 +130,27 @@ class Sweep:
         means = [(-m if up else m) if math.isfinite(m) else math.inf for m in found["mean"].tolist()]
         row = means.index(min(means))
         return {name: found[name][row].item() for name in found}
+
+    def charts(self, *metrics: str) -> Charts:
+        """Return charts by name: metrics along each axis and over pairs of axes, and which axis matters.
+
+        Without `metrics` the headlines that the sweep has. Raises NotFoundError where no run has one.
+        """
+        from rehearse.experiments.pictures.of_sweeps import charts
+
+        return charts(self, metrics)
+
+    def __str__(self) -> str:
+        """Return how many runs there are, and a row a point."""
+        from rehearse.experiments.pictures.of_sweeps import text
+
+        return text(self)
+
+    def markup(self) -> str:
+        """Return a row a point as HTML."""
+        from rehearse.experiments.pictures.of_sweeps import tables
+
+        return tables(self)
 
 
 def is_sweep(folder: str | Path) -> bool:
