@@ -8,22 +8,24 @@ from typing import Any
 
 from rehearse.policies.composed import Composition
 from rehearse.policies.loading import kind_of
+from rehearse.scenario.document import Place, node_of
 from rehearse.scenario.model import Part, Scenario
+from rehearse.scenario.references import with_files
+from rehearse.scenario.wrong import check
 
 
 def only_python(policy: object | None) -> object | None:
     """Return a policy that a scenario cannot hold, such as a function; None where it can."""
-    written = isinstance(policy, str) or (isinstance(policy, Composition) and policy.spelled() is not None)
-    return None if written else policy
+    return None if isinstance(policy, str) or _written(policy) is not None else policy
 
 
 def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
     """Return the scenario with the policy that was asked for instead of its own."""
     if policy is None:
         return scenario
-    spelled = policy.spelled() if isinstance(policy, Composition) else None
-    if spelled is not None:
-        return scenario.model_copy(update={"policy": spelled})
+    written = _written(policy)
+    if written is not None:
+        return scenario.model_copy(update={"policy": written})
     given = getattr(policy, "__name__", type(policy).__name__)
     name = policy if isinstance(policy, str) else f"python:{given}"
     text, mark, query = name.partition("?")
@@ -32,6 +34,17 @@ def with_policy(scenario: Scenario, policy: object | None) -> Scenario:
         name = f"{Path(path).resolve()}{colon}{attribute}{mark}{query}"
     settings = scenario.policy.settings if name == scenario.policy.name else {}
     return scenario.model_copy(update={"policy": Part(name=name, settings=settings)})
+
+
+def _written(policy: object) -> Part | None:
+    """Return a policy as a scenario writes it, with files where they lie; None where it is no such."""
+    part = policy.spelled() if isinstance(policy, Composition) else policy
+    if isinstance(part, Mapping):
+        part = check(Part, dict(part), under="policy")
+    if not isinstance(part, Part):
+        return None
+    tree = with_files(node_of({"policy": part.model_dump()}, Place("policy")), Path.cwd(), confined=False)
+    return Part.model_validate(tree.plain()["policy"])
 
 
 def settings_of(scenario: Scenario, name: str) -> list[Mapping[str, Any]]:

@@ -134,8 +134,8 @@ def ask(sql: str, **views: View) -> Columns:
         return _found(sql, views)
     except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
         problem = f"this SQL cannot be answered: {_first_line(error)}{_place(error)}."
-        names = ", ".join(views)
-        asked = f"There are the views {names}; SELECT * FROM {next(iter(views))} LIMIT 1 shows columns."
+        names, first = ", ".join(views), next(iter(views), "")
+        asked = f"There are the views {names}; SELECT * FROM {first} LIMIT 1 shows columns."
         raise DataError(problem, _hint(error) or asked) from error
     except duckdb.Error as error:
         problem = f"a table could not be read: {_first_line(error)}."

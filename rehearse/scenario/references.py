@@ -14,7 +14,13 @@ from rehearse.errors import ScenarioError
 from rehearse.scenario.document import Key, Node
 from rehearse.scenario.edit import put
 
-EACH = "*"
+EACH, PART = "*", "a part"
+PARTS = frozenset(
+    ("champion", "challenger", "live", "candidate", "current", "previous", "policy", "first", "then")
+)
+"""Settings in which policies made of others name their parts."""
+DEEPEST = 8
+"""So many policies may stand in one another, and their files are still found."""
 FILES = (
     ("people", "source", "table"),
     ("people", "society", "graph", "path"),
@@ -24,10 +30,14 @@ FILES = (
     ("world", "name"),
     ("policy", "name"),
     ("world", "settings", "items", "table"),
+    *(("policy", *("settings", PART) * n, *end) for n in range(1, DEEPEST) for end in ((), ("name",))),
 )
-"""Where a scenario may name a file; `EACH` stands for every entry."""
+"""Where a scenario may name a file; `EACH` stands for every entry, `PART` for each that is one of `PARTS`."""
 
-_MODEL_FILE = re.compile(r"^(?P<path>[^?]+\.(py|skops|pkl|pickle|joblib))(?P<rest>[:?].*)?$")
+_MODEL_FILE = re.compile(
+    r"^(?!\w[\w+-]+:)(?P<path>[^?]+\.(py|skops|onnx|pkl|pickle|joblib))(?P<rest>[:?].*)?$"
+)
+"""A file and what follows it; an address (`exec:python model.py`, `http://…`) is none."""
 
 
 def with_files(tree: Node, folder: Path, *, confined: bool) -> Node:
@@ -52,38 +62,39 @@ def _named(node: Node, path: tuple[str, ...]) -> list[tuple[list[str], Node]]:
     if not path:
         return [([], node)]
     first, *rest = path
-    keys: list[Key] = [first]
-    if first == EACH:
-        keys = list(node.value) if isinstance(node.value, dict) else []
-        keys = list(range(len(node.value))) if isinstance(node.value, list) else keys
-    found = [(key, child) for key in keys if (child := node.child(key)) is not None]
+    found = [(key, child) for key in _keys(node.value, first) if (child := node.child(key)) is not None]
     return [([str(key), *way], end) for key, child in found for way, end in _named(child, tuple(rest))]
+
+
+def _keys(value: Any, key: str) -> list[Key]:
+    """Return which keys of a map or a list one step of a path means."""
+    if isinstance(value, list):
+        return list(range(len(value))) if key == EACH else []
+    if not isinstance(value, dict):
+        return []
+    return [one for one in value if key in {EACH, one} or (key == PART and one in PARTS)]
 
 
 def without_folders(data: dict[str, Any]) -> None:
     """Shorten the files in plain data to their names, in place."""
     for path in FILES:
-        for part, last in _parts([data], path):
-            found = _file_in(path, part.get(last))
+        for part, last in _ends([data], path):
+            found = _file_in(path, part[last])
             if found:
                 part[last] = f"{Path(found[0]).name}{found[1]}"
 
 
-def _parts(parts: list[Any], path: tuple[str, ...]) -> list[tuple[dict[str, Any], str]]:
-    """Return the maps in which the last key of a path stands."""
-    *way, last = path
-    for key in way:
-        if key == EACH:
-            parts = [each for part in parts for each in (part.values() if isinstance(part, dict) else part)]
-        else:
-            parts = [part.get(key) or {} for part in parts]
-    return [(part, last) for part in parts if isinstance(part, dict)]
+def _ends(inner: list[Any], path: tuple[str, ...]) -> list[tuple[Any, Key]]:
+    """Return the maps in which the last key of a path stands, with that key."""
+    first, *rest = path
+    found = [(each, key) for each in inner for key in _keys(each, first)]
+    return _ends([each[key] for each, key in found], tuple(rest)) if rest else found
 
 
 def _file_in(path: tuple[str, ...], value: object) -> tuple[str, str] | None:
     if not isinstance(value, str) or not value or value == "world":
         return None
-    if path[-1] not in ("name", "model"):
+    if path[-1] not in {"name", "model", PART}:
         return value, ""
     match = _MODEL_FILE.match(value)
     return (match["path"], match["rest"] or "") if match else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ import pytest
 import rehearse
 from rehearse.columns import Columns
 from rehearse.contract import Decisions, Stage
-from rehearse.errors import PolicyLoadError
+from rehearse.errors import PolicyLoadError, ScenarioError
 from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.composition import only_python, parts_of, with_policy
 from rehearse.experiments.rebuilding import Leg
@@ -30,6 +31,9 @@ from rehearse.policies import (
     load,
 )
 from rehearse.policies.faults import KINDS
+from rehearse.policies.loading import kind_of
+from rehearse.registry import entries
+from rehearse.scenario.references import PARTS
 from rehearse.testing import made_requests
 
 STAGE = Stage(
@@ -261,3 +265,37 @@ def test_the_challenger_of_the_catalogue_goes_bad_and_is_rolled_back():
     usual = np.nanmean(turns["regret"][turns["arm"] == 0])
     assert regret[0] < usual - 0.3
     assert regret[1] > usual + 0.3
+
+
+CACHED = {"name": "cache-v1", "settings": {"policy": "mine.py:decide"}}
+WRITTEN = {"name": "split-v1", "settings": {"champion": "greedy-v1", "challenger": CACHED}}
+
+
+def test_the_files_of_parts_are_found_wherever_a_policy_is_written(tmp_path, monkeypatch):
+    """Beside the scenario and nowhere else; in a map or an object from where one is; by a replay, too."""
+    (tmp_path / "mine.py").write_text("def decide(request):\n    return 'bus'\n")
+    document = {"extends": "travel", "name": "mine", "policy": WRITTEN}
+    (tmp_path / "mine.yaml").write_text(json.dumps(document))
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "mine.yaml").write_text(json.dumps(document).replace("mine.py", "../mine.py"))
+    small = {"users": 20, "ticks": 2, "replicas": 2}
+    beside = rehearse.load(tmp_path / "mine.yaml", **small)
+    with pytest.raises(ScenarioError, match="out of the scenario's folder"):
+        rehearse.load(tmp_path / "deeper" / "mine.yaml")
+    monkeypatch.chdir(tmp_path)
+    written = with_policy(rehearse.load("travel"), WRITTEN)
+    inner = Cache("mine.py:decide")
+    assert (
+        written.policy
+        == with_policy(rehearse.load("travel"), Split("greedy-v1", inner)).policy
+        == beside.policy
+    )
+    run = rehearse.run(beside, policy=WRITTEN, out=tmp_path / "run")
+    monkeypatch.chdir("/")
+    assert rehearse.replay(run.folder).same
+
+
+def test_every_setting_that_holds_a_part_is_searched_for_files():
+    """A new policy of policies must be among those whose parts a scenario's folder confines."""
+    kinds = [kind_of(name) for name in entries("policies")]
+    assert {word for kind in kinds if kind is not None for word in kind.parts} <= PARTS
