@@ -90,7 +90,17 @@ def people_digest(scenario: Scenario, files: Mapping[str, str]) -> str:
     It leaves out the policy, what is judged, and the words: everything else must be equal.
     """
     whole = scenario.model_dump(mode="json")
-    for name in ("policy", "criteria", "monitors", "title", "description", "name", "version", "extends"):
+    for name in (
+        "policy",
+        "criteria",
+        "monitors",
+        "title",
+        "description",
+        "name",
+        "version",
+        "extends",
+        "about",
+    ):
         whole.pop(name)
     for name in ("assumptions", "limitations", "latency", "faults", "guards", "sandbox", "bounds"):
         whole.pop(name)

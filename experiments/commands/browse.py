@@ -11,6 +11,7 @@ from rehearse.experiments.commands.printing import lines_of, print_json, wrapped
 from rehearse.registry import Kind
 
 if TYPE_CHECKING:
+    from rehearse.scenario.about import About
     from rehearse.scenario.model import Scenario
 
 
@@ -30,13 +31,20 @@ def list_all(
     from rehearse.registry import entries
     from rehearse.scenario.load import catalogue
 
-    scenarios = [{"name": s.name, "version": s.version, "title": s.title} for s in catalogue()]
+    listed = catalogue()
+    scenarios = [
+        {"name": s.name, "version": s.version, "title": s.title, **s.about.model_dump(mode="json")}
+        for s in listed
+    ]
     known = {kind: [(e.name, e.summary) for e in entries(kind).values()] for kind in HEADINGS}
     if as_json:
         named = {k: [{"name": n, "summary": s} for n, s in found] for k, found in known.items()}
         print_json({"scenarios": scenarios} | named)
         return
-    titled = [(f"{s['name']}@{s['version']}", str(s["title"])) for s in scenarios]
+    titled = [
+        (f"{s.name}@{s.version}", f"{s.title} ({s.about.layer})" if s.about.layer else s.title)
+        for s in listed
+    ]
     sections = {"Scenarios (rehearse run NAME)": titled}
     sections |= {heading: known[kind] for kind, heading in HEADINGS.items()}
     for heading, rows in sections.items():
@@ -107,9 +115,29 @@ def _told(scenario: Scenario) -> list[str]:
     rows += [("criterion", _claim(c)) for c in scenario.criteria]
     rows += [("assumed", text) for text in scenario.assumptions]
     rows += [("limit", text) for text in scenario.limitations]
+    rows += [] if scenario.about is None else _kept(scenario.about)
     head = [f"{scenario.name}@{scenario.version}  {scenario.title}".rstrip(), ""]
     text = [*wrapped(scenario.description), ""] if scenario.description else []
     return [*head, *text, *lines_of(rows)]
+
+
+def _kept(about: About) -> list[tuple[str, str]]:
+    """Return what the catalogue says about a scenario."""
+    from rehearse.scenario.about import LAYERS, RISKS
+
+    expected = ", ".join(f"{policy}: {word}" for policy, word in about.references.items())
+    told = [
+        ("category", about.category),
+        ("layer", f"{about.layer}: {LAYERS[about.layer]}" if about.layer else ""),
+        *(("risk", f"{name}: {RISKS[name]}") for name in about.risk),
+        ("rationale", about.rationale),
+        ("expected", expected),
+        ("suites", ", ".join(about.suites)),
+        ("owner", about.owner),
+        ("audited", str(about.last_audited or "")),
+        ("retired", about.retired),
+    ]
+    return [(name, text) for name, text in told if text]
 
 
 def _claim(criterion: Any) -> str:

@@ -8,6 +8,8 @@ too large to be held in memory, or whose record is kept, is made in a folder as 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from rehearse.experiments.sweep.listing import Task
 from rehearse.experiments.verdict import CONFIDENCE, rounded
 from rehearse.record.parts import readable
 from rehearse.record.reading import RunRecord
-from rehearse.record.recorder import no_turns
+from rehearse.record.recorder import Recorder, no_turns
 from rehearse.scenario.bounds import Bounds
 from rehearse.scenario.model import Criterion, Scenario
 from rehearse.tables import Held
@@ -77,9 +79,18 @@ def repeats(metric: Metric) -> bool:
 
 
 def _in_memory(scenario: Scenario, task: Task) -> dict[str, Any]:
+    props = Props(data=None if task.data is None else Path(task.data), trust=task.trust)
+    with lived(scenario, props) as (record, recorder):
+        told = lines(record, scenario, task.metrics)
+        heard = evidence.as_data(said(record, scenario.criteria))
+    return _summed(told, recorder.digest, recorder.user_turns) | {"said": heard}
+
+
+@contextmanager
+def lived(scenario: Scenario, props: Props) -> Iterator[tuple[Readable, Recorder]]:
+    """Live a scenario, and lend its record, which is held in memory, and what kept it."""
     from rehearse.agents.model import Rehearsal
 
-    props = Props(data=None if task.data is None else Path(task.data), trust=task.trust)
     pages: list[Columns] = []
     society: list[Columns] = []
     with assembled([Leg(0, scenario, props)]) as assembly:
@@ -105,9 +116,7 @@ def _in_memory(scenario: Scenario, task: Task) -> dict[str, Any]:
         }
         with Held() as tables:
             _hold(tables, assembly, scenario, [page for page in pages if page.length], society)
-            told = lines(lived := _Lived(manifest, tables), scenario, task.metrics)
-            heard = evidence.as_data(said(lived, scenario.criteria))
-    return _summed(told, recorder.digest, recorder.user_turns) | {"said": heard}
+            yield _Lived(manifest, tables), recorder
 
 
 def _hold(
@@ -164,5 +173,7 @@ def _line(metric: Metric, found: Interval, verdict: str, group: str = "") -> Lin
 def _must_lie_on_disk(scenario: Scenario) -> bool:
     """Return whether a run is not to be held in memory: it is large, or needs what only a folder has."""
     courses = "consumption" in scenario.people.society.emergence.measures
+    if scenario.columns is not None:  # what is not recorded is filled in where a folder is read
+        return True
     large = scenario.people_in_all * scenario.time.ticks > HELD
     return large or courses or scenario.bounds != Bounds()

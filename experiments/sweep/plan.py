@@ -104,6 +104,8 @@ class Plan(Strict):
     """A function to evaluate instead: `module:function` or `FILE.py:function`."""
     set: dict[str, Any] = Field(default_factory=dict)
     """What every run changes of its scenario: dotted paths and values."""
+    reduced: bool = False
+    """Whether scenarios are run at the reduced size that they state for themselves (`about.reduced`)."""
     data: str | None = None
     """A table that the world is fed with."""
     axes: dict[str, Any] = Field(default_factory=dict)
@@ -124,8 +126,9 @@ class Plan(Strict):
 
     @model_validator(mode="after")
     def _runs_something(self) -> Self:
-        if self.run is not None and (self.scenario is not None or self.set or "scenario" in self.axes):
-            problem = "run evaluates a function, so that scenario and set would not be used"
+        asked = self.scenario is not None or self.set or self.reduced or "scenario" in self.axes
+        if self.run is not None and asked:
+            problem = "run evaluates a function, so that scenario, set and reduced would not be used"
             raise ValueError(problem)
         if self.run is None and self.scenario is None and "scenario" not in self.axes:
             problem = "it says neither a scenario nor a function to run"

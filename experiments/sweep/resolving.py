@@ -20,7 +20,7 @@ from rehearse.experiments.sweep.plan import Planned
 from rehearse.policies.loading import pinned
 from rehearse.redact import refuse_secrets
 from rehearse.scenario.document import Node, node_of
-from rehearse.scenario.edit import put
+from rehearse.scenario.edit import changed, put
 from rehearse.scenario.load import digest as scenario_digest
 from rehearse.scenario.load import load, to_yaml
 from rehearse.scenario.model import Scenario
@@ -70,6 +70,8 @@ def _base(planned: Planned, asked: Any) -> Scenario:
         problem = f"{where}: a scenario is named, or written out, found {asked!r}."
         raise ScenarioError(problem, "Give a name of the catalogue, a YAML file, or a map.")
     refuse_secrets(to_yaml(scenario))
+    if planned.plan.reduced and scenario.about is not None:
+        scenario = changed(scenario, scenario.about.reduced)
     return _changed(planned, scenario, {name: ("set", value) for name, value in planned.plan.set.items()})
 
 

@@ -7,15 +7,14 @@ lists, models) lie in its own folder or below.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rehearse.errors import NotFoundError, ScenarioError, did_you_mean
 from rehearse.scenario.document import MAX_BYTES, Node, Place, node_of, parse, parse_value
 from rehearse.scenario.edit import NOWHERE, edited, merged, put
+from rehearse.scenario.listing import SUFFIXES, Listed, catalogue, find
 from rehearse.scenario.model import Scenario
 from rehearse.scenario.references import with_files
 from rehearse.scenario.resolved import digest, from_yaml, to_yaml, written
@@ -23,19 +22,8 @@ from rehearse.scenario.wrong import check
 
 __all__ = ["Listed", "amended", "catalogue", "digest", "from_yaml", "load", "to_yaml", "written"]
 
-SUFFIXES = frozenset({".yaml", ".yml"})
 OPTIONS = {"people.count": "--users", "time.ticks": "--ticks", "seed": "--seed", "replicas": "--replicas"}
 _LAYERS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A scenario of the catalogue."""
-
-    name: str
-    version: int
-    title: str
-    file: Path
 
 
 def load(
@@ -68,44 +56,10 @@ def amended(scenario: Scenario, sets: Sequence[str]) -> Scenario:
     return check(Scenario, tree.plain(), tree=tree)
 
 
-def catalogue() -> list[Listed]:
-    """Return the scenarios that come with Rehearse, by name and version."""
-    return _listed(_files())
-
-
-def _files() -> list[Path]:
-    """Return the files of the catalogue; each is called by its scenario's name, or name@version."""
-    folder = Path(str(files("rehearse").joinpath("catalogue")))
-    return sorted(file for file in folder.glob("*") if file.suffix in SUFFIXES)
-
-
-def _named(file: Path) -> str:
-    return file.stem.partition("@")[0]
-
-
-def _listed(these: Iterable[Path]) -> list[Listed]:
-    found = []
-    for file in these:
-        top = parse(file.read_bytes(), str(file)).plain()
-        found.append(Listed(str(top["name"]), int(top.get("version", 1)), str(top.get("title", "")), file))
-    return sorted(found, key=lambda entry: (entry.name, entry.version))
-
-
 def _find(ref: str | Path) -> Path:
     if isinstance(ref, Path) or Path(ref).suffix in SUFFIXES or "/" in ref or "\\" in ref:
         return _existing(Path(ref))
-    name, at, version = ref.partition("@")
-    known = _files()  # reading those of other names would cost every command a quarter of a second
-    versions = _listed(file for file in known if _named(file) == name)
-    if not versions:
-        problem = f"there is no scenario {name!r} in the catalogue."
-        hint = did_you_mean(name, {_named(file) for file in known})
-        raise NotFoundError(problem, f"{hint} A file is given by its path, such as ./{name}.yaml.")
-    matching = [entry for entry in versions if not at or str(entry.version) == version]
-    if not matching:
-        problem = f"there is no version {version!r} of scenario {name!r}."
-        raise NotFoundError(problem, f"There is {', '.join(f'{name}@{e.version}' for e in versions)}.")
-    return matching[-1].file
+    return find(ref)
 
 
 def _existing(path: Path) -> Path:
@@ -140,7 +94,7 @@ def _given(data: Mapping[str, Any]) -> Node:
 def _extending(own: Node, folder: Path, above: tuple[Path, ...]) -> Node:
     base = own.child("extends")
     below = NOWHERE if base is None else _layered(_base(base, folder), above)
-    return merged(below, own.without("extends"))
+    return merged(below.without("about"), own.without("extends"))
 
 
 def _base(node: Node, folder: Path) -> Path:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from rehearse.scenario.about import About
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick, Timed, in_order
 from rehearse.scenario.bounds import Bounds
 from rehearse.scenario.feedback import Late
@@ -201,6 +202,8 @@ class Scenario(Strict):
     description: str = ""
     extends: str | None = None
     """The name or file of the scenario that this one changes."""
+    about: About | None = None
+    """What a catalogue says about it; it determines nothing."""
     world: Part
     people: People = People()
     policy: Part

@@ -48,9 +48,10 @@ def written(data: dict[str, Any]) -> str:
 def digest(scenario: Scenario) -> str:
     """Return the SHA-256 of what a scenario says, in hexadecimal.
 
-    Layout, comments, key order, layers and the folder in which named files lie make no difference.
+    Layout, comments, key order, layers and the folder in which named files lie make no difference, nor does
+    what a catalogue says about it.
     """
-    data = data_of(scenario)
+    data = data_of(scenario.model_copy(update={"about": None}))
     without_folders(data)
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
