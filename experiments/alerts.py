@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from rehearse import redact
 from rehearse.errors import RehearseError, UserError
-from rehearse.experiments.monitor import CALIBRATED, monitors_of
+from rehearse.experiments.monitor import CALIBRATED, monitors_of, unrecorded
 from rehearse.policies.complaints import AnswerError
 from rehearse.policies.http.wire import Wire
 from rehearse.policies.outward import Hosts
@@ -107,7 +107,8 @@ def alerts_of(finished: Finished) -> Iterator[Alert]:
         if found["verdict"] != "unsure":
             told = _told(found["sentence"], finished, found["why"])
             yield about | _alert(labels, told, now, fires=found["verdict"] == "fail")
-    watched = {(m.series, m.detector.name if m.detector else CALIBRATED) for m in monitors_of(record)}
+    heard = [m for m in monitors_of(record) if m.series not in unrecorded(record)]
+    watched = {(m.series, m.detector.name if m.detector else CALIBRATED) for m in heard}
     for series, detector in sorted(watched):
         rang = [a for a in verdict["alarms"] if (a["series"], a["detector"]) == (series, detector)]
         labels = {"series": series, "detector": detector, "severity": "warning"}

@@ -18,13 +18,16 @@ from pydantic import TypeAdapter
 
 from rehearse.detect import Chart, Detector, Ring
 from rehearse.detect.base import ring_in
+from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.experiments.causes import cause_of, changes
 from rehearse.experiments.intervals import Floats
 from rehearse.experiments.metrics import Readable
+from rehearse.experiments.metrics.alarms import NAME as RANG
 from rehearse.experiments.sentences import amount
 from rehearse.experiments.shifts import MATERIAL, rings, standardised
 from rehearse.experiments.streams import ACTIONS, KIND_OF, SCORE, Stream, check, far, stream
 from rehearse.scenario.base import Strict
+from rehearse.scenario.model import Criterion
 from rehearse.scenario.monitors import Monitor
 
 OUTCOMES = ("acceptance", "satisfaction", "goal_completion", "fault_rate")
@@ -80,12 +83,21 @@ def monitors_of(record: Readable) -> tuple[Monitor, ...]:
     return TypeAdapter(tuple[Monitor, ...]).validate_python(tuple(written)) or DEFAULTS
 
 
-def check_monitors(monitors: Iterable[Monitor]) -> None:
-    """Raise UserError where a monitor names a series or a detector that there is not."""
+def check_monitors(monitors: Sequence[Monitor], criteria: Iterable[Criterion] = ()) -> None:
+    """Raise UserError where a monitor names a series or a detector that there is not.
+
+    So it does where a criterion counts the alarms of a series that nothing watches: it could only pass.
+    """
     for monitor in monitors:
         check(monitor.series)
         if monitor.detector is not None:
             monitor.detector.watcher()
+    watched = {monitor.series for monitor in monitors or DEFAULTS}
+    for criterion in criteria:
+        head, _, series = criterion.metric.partition(":")
+        if head == RANG and series and series not in watched:
+            problem = f"{criterion.metric!r} counts the alarms of {series!r}, which no monitor watches."
+            raise ScenarioError(problem, f"{did_you_mean(series, watched)} Or add a monitor of it.")
 
 
 def alarms(record: Readable) -> tuple[Alarm, ...]:
@@ -114,9 +126,19 @@ def watch(record: Readable) -> Watch:
         ticks=tuple(range(ticks)),
         divergence=_divergences(record),
         outcomes={name: _listed(course) for name, course in single.items()},
-        missing=tuple(dict.fromkeys(m.series for m in monitors if m.series not in streams)),
+        missing=_missing(monitors, streams),
         alarms=alarms(record),
     )
+
+
+def unrecorded(record: Readable) -> tuple[str, ...]:
+    """Return the series that a record's monitors were to watch, and that were not recorded."""
+    monitors = monitors_of(record)
+    return _missing(monitors, _streams(record, monitors))
+
+
+def _missing(monitors: Iterable[Monitor], streams: Mapping[str, Stream]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(m.series for m in monitors if m.series not in streams))
 
 
 def _streams(record: Readable, monitors: Sequence[Monitor]) -> dict[str, Stream]:

@@ -357,7 +357,7 @@ def finished(folder: Path) -> Finished:
 def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:
     scenario = leg.scenario
     check(scenario.criteria, assembly.stage.groups)
-    check_monitors(scenario.monitors)
+    check_monitors(scenario.monitors, scenario.criteria)
     manifest = first_manifest(scenario, leg.props, assembly, path) | dict(noted)
     text = to_yaml(scenario)
     refuse_secrets(text)

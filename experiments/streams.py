@@ -76,11 +76,13 @@ def title_of(name: str) -> str:
 
 
 def stream(record: Readable, name: str) -> Stream | None:
-    """Return a series of a record by name; None where the record lacks a column that it is read off."""
+    """Return a series of a record by name; None where the record lacks the column of numbers behind it."""
     there = record.query("SELECT * FROM turns LIMIT 0")
     if name == ACTIONS:
         return _answers(record)
     head, _, rest = name.partition(":")
+    if rest in there and there[rest].dtype.kind == "U":
+        return None
     if head in HOW_FAR and rest:
         moved = far(record, rest) if rest in KIND_OF or rest in there else None
         return None if moved is None else _one(name, title_of(name), "index", *moved[head])
@@ -101,7 +103,7 @@ def values_of(record: Readable, name: str) -> Floats:
     check(name)
     found = stream(record, name)
     if found is None:
-        problem = f"the series {name!r} was not recorded: a column that it is read off is not there."
+        problem = f"the series {name!r} was not recorded: the numbers that it is read off are not there."
         raise UserError(problem, "Take a series of what the world and the model tell.")
     return found.courses.values[0] if len(found.details) == 1 else found.courses.values
 

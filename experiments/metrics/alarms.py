@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rehearse.experiments.metrics.base import Metric, Readable, Whole
 
 NAME = "alarms"
@@ -25,6 +27,9 @@ def of_name(name: str) -> Metric | None:
 
 
 def _count(record: Readable, series: str) -> float:
-    from rehearse.experiments.monitor import alarms  # it is itself made of metrics
+    from rehearse.experiments.monitor import alarms, unrecorded  # it is itself made of metrics
 
+    missing = unrecorded(record) if record.manifest.get("monitors") else ()
+    if series in missing or (missing and not series):
+        return math.nan  # what could not be heard was not quiet
     return float(sum(series in {"", alarm.series} for alarm in alarms(record)))

@@ -107,17 +107,16 @@ def of_column(name: str) -> Metric | None:
     if column == name or not COLUMN.fullmatch(column):
         return None
     scale: Scale = "amount"
+    number = f'TRY_CAST("{column}" AS DOUBLE)'
     return Metric(
         name=name,
         scale=scale,
         better="higher",
         meaning=f"The mean of the column {column} over the turns in which it is known.",
         phrase=f"The mean {column.replace('_', ' ')} of a turn was {{}}",
-        measure=Ratio(f'"{column}"', f'isfinite(CAST("{column}" AS DOUBLE))'),
+        measure=Ratio(number, f"isfinite({number})"),
         needs=(column,),
         asked=f"The world must record a column {column!r}.",
-        cases=Cases(
-            f'isfinite(CAST("{column}" AS DOUBLE))', f'"{column}"', f"had a {column} of {{{column}}}"
-        ),
+        cases=Cases(f"isfinite({number})", number, f"had a {column} of {{{column}}}"),
         plain=f"mean {column.replace('_', ' ')}",
     )

@@ -68,7 +68,9 @@ class Ears:
         chances, known = self._heard
         if chances is not None:
             mine = chances[some]
-            self._keep(target=mine[np.arange(len(some)), action])
+            # As coarse as what it is divided by, so that a policy weighs 1, and not nearly 1, against itself.
+            kind = exchange.decisions.propensity.dtype
+            self._keep(target=mine[np.arange(len(some)), action].astype(kind))
             if self.keeps:
                 self._keep(chances=mine, features=exchange.requests.features[some], action=action)
         if known is not None:

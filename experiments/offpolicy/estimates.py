@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rehearse.errors import DataError
+from rehearse.errors import DataError, UserError
 from rehearse.experiments.intervals import Sample, Unit, interval, linearised
 from rehearse.experiments.pictures.showing import Shown
 
@@ -222,8 +222,10 @@ def effective_sample_size(weight: ArrayLike) -> float:
 def evaluate(turns: Turns, *, clip: float | None = None, confidence: float = 0.95) -> OffPolicy:
     """Return the estimates of what the target earns a turn; with `clip`, also with bounded weights.
 
-    Raises DataError where there are no turns, or probabilities are none.
+    Raises DataError where there are no turns, or probabilities are none, UserError where `clip` is not above
+    0 or `confidence` not between 0 and 1.
     """
+    _check(clip, confidence)
     n = len(turns.reward)
     if not n:
         problem = "there are no turns with an answer to estimate from."
@@ -244,6 +246,15 @@ def evaluate(turns: Turns, *, clip: float | None = None, confidence: float = 0.9
         max_weight=float(plain.max()),
         mean_weight=float(plain.mean()),
     )
+
+
+def _check(clip: float | None, confidence: float) -> None:
+    if clip is not None and not clip > 0.0:
+        problem = f"clip is {clip!r}, and it is a bound of weights."
+        raise UserError(problem, "Give a number above 0, such as 10.")
+    if not 0.0 < confidence < 1.0:
+        problem = f"confidence is {confidence!r}."
+        raise UserError(problem, "Give a number between 0 and 1, such as 0.95.")
 
 
 def on_policy(turns: Turns, confidence: float) -> Estimate:

@@ -73,6 +73,20 @@ def test_a_monitor_that_cannot_be_is_refused_before_the_run(monitor, said, tmp_p
     assert not (tmp_path / "run").exists()
 
 
+def test_alarms_of_what_nobody_watches_or_what_is_no_number_do_not_pass(tmp_path):
+    """The first is refused before the run; a mean of words is unsure, and the run has its verdict."""
+    unwatched = {"criteria": [{"metric": "alarms:acceptanc", "at_most": 0}]}
+    with pytest.raises(ScenarioError, match=r"no monitor watches.*'acceptance'"):
+        rehearse.run("travel", out=tmp_path / "run", settings=unwatched)
+    words = {
+        "monitors": [{"series": "psi:fault"}],
+        "criteria": [{"metric": "alarms", "at_most": 0}, {"metric": "mean:fault", "at_most": 0}],
+    }
+    size = {"users": 20, "ticks": 4, "replicas": 2}
+    found = rehearse.run("travel", out=tmp_path / "run", settings=words, **size)
+    assert [one["verdict"] for one in found.criteria] == ["unsure", "unsure"]
+
+
 def scored(ticks=24, at=16, people=400):
     """Return a record of scores that are true chances until a tick, and .4 too high from it on."""
     shape = (3, people, ticks)
@@ -119,3 +133,5 @@ def test_an_alarm_of_calibration_names_the_version_that_was_deployed():
     with pytest.raises(UserError, match="was not recorded"):
         values_of(record, "mean:absent")
     assert find("alarms:ece").measure.measure(record) == 1.0
+    assert np.isnan(find("alarms:mean:absent").measure.measure(record))
+    assert np.isnan(find("alarms").measure.measure(record))
