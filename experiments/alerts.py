@@ -28,7 +28,7 @@ from rehearse.policies.outward import Hosts
 from rehearse.policies.sandbox import DEFAULT_PORTS, loading, walled
 
 if TYPE_CHECKING:
-    from rehearse.experiments.running import Finished
+    from rehearse.experiments.outcome import Finished
     from rehearse.scenario.model import Scenario
     from rehearse.scenario.sandbox import Sandbox
 

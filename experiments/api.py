@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearse.experiments import alerts, asking, composition, running, tracking
 from rehearse.experiments.build import Props, assemble
+from rehearse.experiments.outcome import Finished, finished
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
 from rehearse.experiments.shards import Spread
@@ -67,7 +68,7 @@ def run(
     track: str | None = None,
     alert: str | Sequence[str] = (),
     **changes: Any,
-) -> running.Finished:
+) -> Finished:
     """Rehearse a scenario to its end; `changes` are those of `load` (users, ticks, seed, …).
 
     `policy` is a reference (`greedy-v1`, `model.py:decide`, `model.skops`), a function, or any
@@ -156,7 +157,7 @@ def read_log(
 
 
 def off_policy(
-    run: str | Path | running.Finished | Log,
+    run: str | Path | Finished | Log,
     target: object,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -184,7 +185,7 @@ def off_policy(
     if isinstance(run, Log):
         return offpolicy.of_log(run, str(target), clip=clip, confidence=confidence)
     return offpolicy.of_run(
-        run.folder if isinstance(run, running.Finished) else Path(run),
+        run.folder if isinstance(run, Finished) else Path(run),
         target,
         settings=settings,
         policy=policy,
@@ -196,7 +197,7 @@ def off_policy(
     )
 
 
-def resume(folder: str | Path, *, policy: object | None = None) -> running.Finished:
+def resume(folder: str | Path, *, policy: object | None = None) -> Finished:
     """Finish an interrupted run; `policy` is its model, where that was a Python object."""
     return running.resume(Path(folder), policy=policy)
 
@@ -211,7 +212,7 @@ def fork(
     parent_policy: object | None = None,
     trust: bool = False,
     over_memory: bool = False,
-) -> running.Finished:
+) -> Finished:
     """Go on with a finished run from the start of a tick under changed conditions, in a new folder.
 
     `settings` maps dotted paths to values; `policy` is another model, as in `run`. `parent_policy` is
@@ -261,6 +262,13 @@ def sweep(
     return conduct(
         plan, out=target, jobs=jobs, on=on, resume=resume, shard=shard, trust=trust, progress=progress
     )
+
+
+def read(folder: str | Path) -> Finished | Sweep:
+    """Return the run or sweep in a folder, as `run` or `sweep` returned it; NotFoundError for neither."""
+    from rehearse.experiments.sweep.results import Sweep, is_sweep
+
+    return Sweep.at(folder) if is_sweep(folder) else finished(Path(folder))
 
 
 def replay(folder: str | Path, *, policy: object | None = None) -> Replay:

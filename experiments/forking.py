@@ -31,11 +31,11 @@ from rehearse.experiments.folder import (
     writing,
 )
 from rehearse.experiments.metrics import check
+from rehearse.experiments.outcome import Finished
 from rehearse.experiments.rebuilding import Leg, in_legs, legs_of
 from rehearse.experiments.replaying import Comparer
 from rehearse.experiments.running import (
     RUNS,
-    Finished,
     Progress,
     complete,
     continued,

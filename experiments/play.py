@@ -16,7 +16,7 @@ policy and its number. The model is asked through the same seam as in any run.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,17 +25,21 @@ from rehearse.columns import Columns, stacked
 from rehearse.contract import Stage
 from rehearse.errors import NotFoundError, UserError, did_you_mean
 from rehearse.experiments.intervals import Interval, Sample, interval
+from rehearse.experiments.pictures.showing import Shown
 from rehearse.policies.asked import Asked
 from rehearse.policies.loading import load
 from rehearse.policies.stack import LearningStack, Stack
 from rehearse.record.digest import digest_of
 from rehearse.record.recorder import Recorder, no_turns
 
+if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
+
 WALL_LIMIT_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+@dataclass(frozen=True, slots=True, repr=False)
+class Played(Shown):
     """What came of some replicas of a society."""
 
     digest: str
@@ -64,6 +68,29 @@ class Played:
             raise NotFoundError(problem, did_you_mean(item, self.items))
         action = self.turns["action"]
         return float((action == self.items.index(item)).mean()) if len(action) else float("nan")
+
+    @property
+    def measures(self) -> list[str]:
+        """Return the names of the measures."""
+        return [name for name in self.ticks if name not in {"replica", "tick"}]
+
+    def charts(self) -> Charts:
+        """Return a chart of each measure over time, by its name: mean, interval and range over replicas."""
+        from rehearse.experiments.pictures.of_societies import charts
+
+        return charts(self)
+
+    def __str__(self) -> str:
+        """Return every measure at the end, and what the model proposed."""
+        from rehearse.experiments.pictures.of_societies import text
+
+        return text(self)
+
+    def markup(self) -> str:
+        """Return the same as HTML."""
+        from rehearse.experiments.pictures.of_societies import tables
+
+        return tables(self)
 
 
 @dataclass(slots=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rehearse.columns import Array, Columns
 from rehearse.engine.kernel import BLOCK
@@ -30,13 +29,12 @@ from rehearse.experiments.marks import marks
 from rehearse.experiments.metrics import check
 from rehearse.experiments.metrics.consumption import add_courses
 from rehearse.experiments.monitor import check_monitors
-from rehearse.experiments.pictures.showing import Shown
+from rehearse.experiments.outcome import LOG, Finished, finished
 from rehearse.experiments.rebuilding import Leg, domain_of, last_policy, legs_of, words_of
 from rehearse.experiments.resources import Meter
 from rehearse.experiments.shards import ONE_PROCESS, Spread, assembled
 from rehearse.experiments.society import table_of_users
-from rehearse.experiments.streams import values_of
-from rehearse.log import events, get_log, log_to
+from rehearse.log import get_log, log_to
 from rehearse.policies.loading import pinned
 from rehearse.policies.recorded import sources
 from rehearse.record.reading import TIES, VERDICT, RunRecord
@@ -47,11 +45,7 @@ from rehearse.scenario.load import to_yaml
 from rehearse.scenario.model import Scenario
 from rehearse.tables import write_table, write_text
 
-if TYPE_CHECKING:
-    from rehearse.experiments.pictures.chart import Charts
-
 RUNS = Path("runs")
-LOG = "log.jsonl"
 STOPPED = "stopped"
 """The status of a run that has a result so far, and can be resumed."""
 
@@ -62,53 +56,6 @@ class Progress(Protocol):
     def __call__(self, *, tick: int, ticks: int, users: int, user_turns: int, seconds: float) -> None:
         """Hear that some ticks are done."""
         ...
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Finished(Shown):
-    """What a run came to."""
-
-    folder: Path
-    digest: str
-    verdict: str
-    """pass, fail or unsure; `not completed` where bounds stopped the run"""
-    user_turns: int
-    seconds: float
-    criteria: list[dict[str, Any]]
-    alarms: list[dict[str, Any]]
-    """What the monitors rang, in order of ticks; see `rehearse.experiments.monitor.Alarm`."""
-
-    @property
-    def turns(self) -> RunRecord:
-        """Return the record of the run, for its tables."""
-        return RunRecord(self.folder)
-
-    def series(self, name: str) -> NDArray[np.float64]:
-        """Return what `monitors` may watch, by name; shapes and errors are those of `streams.values_of`."""
-        return values_of(self.turns, name)
-
-    @property
-    def problems(self) -> list[str]:
-        """Return what was wrong with the model's answers, a sentence each, as the log of the run has it."""
-        return list(dict.fromkeys(e["problem"] for e in events(self.folder / LOG, "policy_error")))
-
-    def charts(self) -> Charts:
-        """Return the charts of the run's report by name."""
-        from rehearse.experiments.pictures.of_runs import charts
-
-        return charts(self.folder, self.digest)
-
-    def __str__(self) -> str:
-        """Return the verdict, a line a criterion, and where the run is."""
-        from rehearse.experiments.pictures.of_runs import text
-
-        return text(self)
-
-    def markup(self) -> str:
-        """Return the verdict and the criteria as HTML."""
-        from rehearse.experiments.pictures.of_runs import tables
-
-        return tables(self)
 
 
 @dataclass(slots=True)
@@ -338,20 +285,6 @@ def continued(
         recorder.spent = float(state["record/money"][0]) if "record/money" in state else 0.0
         assembly.policy.heard_of(manifest.get("sandbox", {}))
     return Production(scenario, assembly, folder, recorder, manifest, meter)
-
-
-def finished(folder: Path) -> Finished:
-    """Return what a finished run came to, from its folder."""
-    record = RunRecord(folder)
-    return Finished(
-        folder=folder,
-        digest=record.manifest["digest"],
-        verdict=record.verdict["verdict"],
-        user_turns=record.manifest["user_turns"],
-        seconds=record.manifest["seconds"],
-        criteria=record.verdict["criteria"],
-        alarms=record.verdict["alarms"],
-    )
 
 
 def _begin(leg: Leg, assembly: Assembly, path: Path, meter: Meter, noted: Mapping[str, Any]) -> Production:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ Array = NDArray[np.generic]
 Rows = NDArray[np.int64]
 SHOWN = 12
 """Columns, and rows of each, that a printed table shows at most."""
+LISTED = 20
+"""Rows that a notebook shows at most."""
 
 
 def everywhere(value: ArrayLike, n: int, kind: DTypeLike) -> NDArray[Any]:
@@ -100,6 +103,16 @@ class Columns(Mapping[str, Array]):
         rest = [f"… {len(self) - SHOWN} columns more"] if len(self) > SHOWN else []
         return "\n".join([f"Columns of {self.length:,} rows", *told, *rest])
 
+    def _repr_html_(self) -> str:
+        """Return the first rows as a table, for a notebook."""
+        heads = "".join(f"<th>{escape(name)}</th>" for name in self)
+        rows = "".join(
+            f"<tr>{''.join(f'<td>{escape(_said(self[name][row]))}</td>' for name in self)}</tr>"
+            for row in range(min(self.length, LISTED))
+        )
+        more = f"<p>… {self.length - LISTED:,} rows more</p>" if self.length > LISTED else ""
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
     def __len__(self) -> int:
         """Return the number of columns; `length` is the number of rows."""
         return len(self._arrays)
@@ -159,6 +172,10 @@ def _of_one_type(name: str, tables: Sequence[Columns]) -> list[Array]:
         table[name].astype(kind, copy=False) if name in table else np.full(table.length, missing, dtype=kind)
         for table in tables
     ]
+
+
+def _said(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
 class _Vectors:

@@ -66,6 +66,6 @@ def _charts(folder: Path, against: Path | None, metrics: list[str]) -> Charts:
         from rehearse.experiments.asking import compare
 
         return compare(folder, against).charts()
-    from rehearse.experiments.running import finished
+    from rehearse.experiments.outcome import finished
 
     return finished(folder).charts()

@@ -34,7 +34,7 @@ from rehearse.experiments.commands.progress import Bar
 
 if TYPE_CHECKING:
     from rehearse.experiments.deciding import Evidence
-    from rehearse.experiments.running import Finished
+    from rehearse.experiments.outcome import Finished
     from rehearse.experiments.shards import Spread
 
 EXIT_CODES = {"pass": 0, "fail": 1, "unsure": 3, "not completed": 4}

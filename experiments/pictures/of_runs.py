@@ -12,7 +12,7 @@ from rehearse.experiments.pictures.chart import Charts
 from rehearse.experiments.sentences import UNITS, amount
 
 if TYPE_CHECKING:
-    from rehearse.experiments.running import Finished
+    from rehearse.experiments.outcome import Finished
 
 MARKS = {"pass": "✓", "fail": "✗", "unsure": "?"}
 HEADS = ("", "criterion", "estimate", "interval", "asked", "")
@@ -35,12 +35,12 @@ def _charts(folder: Path, digest: str) -> Charts:
 
 def text(run: Finished) -> str:
     """Return a run as lines to print: the verdict, a line a criterion, alarms, and where it is."""
-    lines = [f"{run.verdict.upper()}  {run.folder}"]
+    lines = [run.verdict.upper()]
     lines += [f"{MARKS[str(c['verdict'])]} {c['sentence']}" for c in run.criteria]
     lines += [f"! {alarm['sentence']}" for alarm in run.alarms[:ALARMS]]
     more = len(run.alarms) - ALARMS
     lines += [f"! {more} more alarms rang later: the report has them."] if more > 0 else []
-    return "\n".join([*lines, f"{run.user_turns:,} turns, digest {run.digest[:16]}"])
+    return "\n".join([*lines, f"{run.user_turns:,} turns; report: {run.folder / 'report.html'}"])
 
 
 def tables(run: Finished) -> str:

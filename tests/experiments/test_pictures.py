@@ -131,6 +131,23 @@ def test_a_sweep_draws_axes_pairs_and_what_matters(swept):
         swept.charts("nothing")
 
 
+def test_tables_asked_in_sql_are_tables_in_a_notebook(pair):
+    """What a query returns shows its first rows, as text and never as markup, and how many more there are."""
+    groups = pair[0].turns.query('SELECT "group", count(*) AS n FROM users GROUP BY 1 ORDER BY 1')
+    seen = Seen(groups._repr_html_())
+    assert EVIL in seen.text
+    assert seen.tags.count("tr") == 4
+    assert "rows more" in pair[0].turns.query("SELECT * FROM users")._repr_html_()
+
+
+def test_a_folder_gives_its_run_or_sweep(pair, swept, tmp_path):
+    """`rehearse.read` returns what `run` and `sweep` returned, and says so where there is neither."""
+    assert rehearse.read(pair[0].folder) == pair[0]
+    assert str(rehearse.read(swept.folder)) == str(swept)
+    with pytest.raises(NotFoundError):
+        rehearse.read(tmp_path)
+
+
 def test_pictures_are_drawn_where_they_can_be(swept, tmp_path, monkeypatch):
     """Where vl-convert is missing, SVG says what to install, and a notebook gets a page instead."""
     chart = swept.charts("value")["value-by-x"]
