@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from rehearse.chance import Chance
 from rehearse.errors import ScenarioError
-from rehearse.experiments.sweep.plan import Axis, Design, Planned
+from rehearse.experiments.sweep.plan import Design, Planned
+from rehearse.scenario.axes import Axis
 
 Unit = NDArray[np.float64]
 """Points in the unit cube, a row a point."""
@@ -37,7 +38,7 @@ def points(planned: Planned) -> list[Values]:
         return [()]
     if design.draws:
         rows = cube(planned).tolist()
-        return [tuple(_at(a, u) for a, u in zip(axes.values(), row, strict=True)) for row in rows]
+        return [tuple(value_at(a, u) for a, u in zip(axes.values(), row, strict=True)) for row in rows]
     listed = [_listed(planned, name, axis) for name, axis in axes.items()]
     if design.kind != "zip":
         return list(itertools.product(*listed))
@@ -64,11 +65,12 @@ def _listed(planned: Planned, name: str, axis: Axis | list[Any]) -> list[Any]:
     if axis.steps is None:
         problem = f"{planned.place('axes', name)}: how many values is not said."
         raise ScenarioError(problem, "Add `steps: 5`, or take a design that draws, such as sobol.")
-    return [_at(axis, i / (axis.steps - 1)) for i in range(axis.steps)]
+    return [value_at(axis, i / (axis.steps - 1)) for i in range(axis.steps)]
 
 
-def _at(axis: Axis | list[Any], share: float) -> Any:
-    if isinstance(axis, list):
+def value_at(axis: Axis | Sequence[Any], share: float) -> Any:
+    """Return the value of an axis at a share of its way, from 0 to 1; of listed ones all are as likely."""
+    if not isinstance(axis, Axis):
         return axis[min(int(share * len(axis)), len(axis) - 1)]
     if axis.log is not None:
         low, high = axis.log

@@ -36,6 +36,8 @@ class Task:
     metrics: tuple[str, ...] = ()
     trust: bool = False
     keep: str = "metrics"
+    judged: bool = False
+    """Whether nothing is measured but the criteria."""
 
 
 @dataclass(frozen=True, slots=True)

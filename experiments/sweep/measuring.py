@@ -57,15 +57,18 @@ def made(task: Task, name: str, records: Path) -> dict[str, Any]:
     return found
 
 
-def lines(record: Readable, scenario: Scenario, more: tuple[str, ...] = ()) -> list[Line]:
+def lines(record: Readable, scenario: Scenario, task: Task) -> list[Line]:
     """Return a line for every criterion, then one for every other metric that the record holds.
 
-    `more` are names of metrics that are measured besides the built-in ones.
+    The task says which are measured besides the built-in ones, or that the criteria are all that is asked.
     """
+    more = task.metrics
     judged = [(criterion, find(criterion.metric)) for criterion in scenario.criteria]
     named = [METRICS.get(name) or find(name) for name in more]
     measures = Measures(record, (*(metric for _, metric in judged), *named))
     told = [_of_criterion(measures, criterion, metric) for criterion, metric in judged if repeats(metric)]
+    if task.judged:
+        return told
     of_all = {criterion.metric for criterion, _ in judged if criterion.group is None}
     others = {metric.name: metric for metric in (*METRICS.values(), *named) if metric.name not in of_all}
     there = [metric for metric in others.values() if repeats(metric) and measures.applies(metric)]
@@ -81,9 +84,9 @@ def repeats(metric: Metric) -> bool:
 def _in_memory(scenario: Scenario, task: Task) -> dict[str, Any]:
     props = Props(data=None if task.data is None else Path(task.data), trust=task.trust)
     with lived(scenario, props) as (record, recorder):
-        told = lines(record, scenario, task.metrics)
-        heard = evidence.as_data(said(record, scenario.criteria))
-    return _summed(told, recorder.digest, recorder.user_turns) | {"said": heard}
+        told = lines(record, scenario, task)
+        heard = {} if task.judged else {"said": evidence.as_data(said(record, scenario.criteria))}
+    return _summed(told, recorder.digest, recorder.user_turns) | heard
 
 
 @contextmanager
@@ -144,7 +147,7 @@ def _recorded(scenario: Scenario, task: Task, folder: Path) -> dict[str, Any]:
     aside.parent.mkdir(parents=True, exist_ok=True)
     data = None if task.data is None else Path(task.data)
     finished = running.run(scenario, data=data, trust=task.trust, out=aside, report=False)
-    told = lines(RunRecord(aside), scenario, task.metrics)
+    told = lines(RunRecord(aside), scenario, task)
     heard = evidence.as_data(said(RunRecord(aside), scenario.criteria))
     aside.replace(folder)
     found = _summed(told, finished.digest, finished.user_turns) | {"said": heard}

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rehearse.errors import NotFoundError, ScenarioError, did_you_mean
+from rehearse.scenario.axes import Axis
 from rehearse.scenario.base import Count, Name, Positive, Strict
 from rehearse.scenario.document import Node, Place, node_of, parse
 from rehearse.scenario.wrong import check
@@ -30,35 +31,6 @@ RESERVED = OF_RESULTS | {"status", "digest", "user_turns", "seconds", "error"}
 """Columns of the table, which no axis may be called."""
 Kind = Literal["product", "grid", "zip", "latin-hypercube", "sobol", "halton", "saltelli", "morris"]
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-class Axis(Strict):
-    """Where a field goes from and to."""
-
-    range: tuple[float, float] | None = None
-    """From and to, both included."""
-    log: tuple[Positive, Positive] | None = None
-    """The same in equal ratios instead of equal steps."""
-    steps: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
-    """How many values; designs that draw their points need none."""
-    step: Positive | None = None
-    """How far from one value to the next, instead of `steps` (range)."""
-    whole: bool = False
-    """Whether values are rounded to whole numbers."""
-
-    @model_validator(mode="after")
-    def _goes_somewhere(self) -> Self:
-        given = self.range or self.log
-        if given is None or (self.range and self.log):
-            problem = "give either range or log"
-            raise ValueError(problem)
-        if not given[0] < given[1]:
-            problem = f"it goes from {given[0]:g} to {given[1]:g}, which is not up"
-            raise ValueError(problem)
-        if self.step is not None and (self.log or self.steps):
-            problem = "step is for a range without steps"
-            raise ValueError(problem)
-        return self
 
 
 class Design(Strict):

@@ -39,7 +39,7 @@ def of_scenarios(planned: Planned, seeds: int | None, *, trust: bool) -> Iterato
     bases: dict[str, Scenario] = {}
     for point, values in enumerate(points(planned)):
         scenario = _at(planned, dict(zip(planned.axes, values, strict=True)), bases)
-        what = _determining(scenario, data, plan.metrics)
+        what = determining(scenario, data, plan.metrics)
         fed = None if data is None else str(data)
         common = Task(scenario.model_dump_json(), fed, metrics=plan.metrics, trust=trust, keep=plan.keep)
         for seed in seeds_of(planned, point, scenario.seed, seeds):
@@ -99,8 +99,8 @@ def _with_policy(planned: Planned, scenario: Scenario, policy: Any) -> Scenario:
     return composition.with_policy(scenario, found[POLICY]["name"])
 
 
-def _determining(scenario: Scenario, data: Path | None, metrics: tuple[str, ...]) -> dict[str, Any]:
-    """Return what determines the runs of a point, but for their seeds."""
+def determining(scenario: Scenario, data: Path | None, metrics: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what determines the runs of a scenario, but for their seeds."""
     return {
         "scenario": scenario_digest(scenario.model_copy(update={SEED: 0})),
         "inputs": sorted(inputs_of(scenario, data).values()),

@@ -30,12 +30,13 @@ class Said(NamedTuple):
     verdict: str
     error: str
     line: dict[str, Any]
-    """As it was written, but for the lines of the table."""
+    """As it was written, but for the lines of the table; `judged` has those of criteria."""
 
     @classmethod
     def of(cls, line: dict[str, Any]) -> Said:
         """Return what is said of a line."""
         short = {name: value for name, value in line.items() if name != "lines"}
+        short["judged"] = [told for told in line.get("lines", ()) if told["verdict"]]
         seconds = float(line["seconds"] or 0.0)
         return cls(line["run"], seconds, str(line.get("verdict", "")), str(line.get("error", "")), short)
 

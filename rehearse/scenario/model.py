@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rehearse.scenario.about import About
+from rehearse.scenario.axes import Space
 from rehearse.scenario.base import Count, Name, NotNegative, Positive, Share, Strict, Tick, Timed, in_order
 from rehearse.scenario.bounds import Bounds
 from rehearse.scenario.feedback import Late
@@ -231,6 +232,9 @@ class Scenario(Strict):
     """What is watched over the ticks for shifts, in place of what usually is: the mix of answers, acceptance,
     satisfaction, goal completion and failed calls. It changes nobody's life."""
     criteria: tuple[Criterion, ...] = ()
+    search: Space | None = None
+    """Where the search for failure looks: dotted paths, each with a range or a list of values. It changes no
+    run."""
     assumptions: tuple[str, ...] = Field(min_length=1)
     """What is taken for granted; a verdict is worth no more than these."""
     limitations: tuple[str, ...] = Field(min_length=1)
