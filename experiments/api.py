@@ -12,6 +12,7 @@ from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.outcome import Finished, finished
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
+from rehearse.experiments.search.entry import search as search
 from rehearse.experiments.shards import Spread
 from rehearse.scenario.load import load as load_scenario
 from rehearse.scenario.model import Scenario

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         replay,
         resume,
         run,
+        search,
         sweep,
         track,
     )
@@ -57,6 +58,7 @@ __all__ = [
     "replay",
     "resume",
     "run",
+    "search",
     "sweep",
     "track",
 ]

@@ -73,6 +73,14 @@ class SweepBar(_Drawn):
         self._move(tally.runs, at, " · ".join([f"run {at:,}/{tally.runs:,}", *judged, *failed]))
 
 
+class SearchBar(_Drawn):
+    """A bar that is told of every batch of a search."""
+
+    def __call__(self, doing: str, done: int, of: int) -> None:
+        """Move the bar to how far the search is with what it is doing."""
+        self._move(of, done, f"{doing} {done:,}/{of:,}")
+
+
 def _drawn() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

@@ -119,10 +119,10 @@ def write_tables(folder: Path, axes: Iterable[str], runs: Iterable[Run], found: 
     rows = [line for told in lines for line in told]
     heads = _heads(names, made)
     results: dict[str, Array] = {name: column[which] for name, column in heads.items()}
-    results |= {name: _words(line[name] for line in rows) for name in WORDS[:2]}
-    results |= {name: _numbers(line[name] for line in rows) for name in NUMBERS}
+    results |= {name: words_of(line[name] for line in rows) for name in WORDS[:2]}
+    results |= {name: numbers_of(line[name] for line in rows) for name in NUMBERS}
     results["n"] = np.array([line["n"] for line in rows], dtype=np.int64)
-    results |= {name: _words(line[name] for line in rows) for name in WORDS[2:]}
+    results |= {name: words_of(line[name] for line in rows) for name in WORDS[2:]}
     write_table(folder / RESULTS, Columns(results))
     write_table(folder / RUNS, Columns(_heads(names, listed) | _of_runs(listed, found)))
 
@@ -137,25 +137,25 @@ def _of_runs(listed: list[Run], found: Done) -> dict[str, Array]:
     status = ["missing" if not line else "failed" if "error" in line else "done" for line in lines]
     return {
         "status": np.array(status, dtype=object),
-        "verdict": _words(line.get("verdict", "") for line in lines),
-        "digest": _words(line.get("digest", "") for line in lines),
+        "verdict": words_of(line.get("verdict", "") for line in lines),
+        "digest": words_of(line.get("digest", "") for line in lines),
         "user_turns": np.array([line.get("user_turns", 0) for line in lines], dtype=np.int64),
-        "seconds": _numbers(line.get("seconds") for line in lines),
-        "error": _words(line.get("error", "") for line in lines),
+        "seconds": numbers_of(line.get("seconds") for line in lines),
+        "error": words_of(line.get("error", "") for line in lines),
     }
 
 
 def _heads(axes: list[str], runs: list[Run]) -> dict[str, Array]:
     """Return the columns that say which run it is and where in the plan."""
     heads: dict[str, Array] = {
-        "run": _words(run.name for run in runs),
+        "run": words_of(run.name for run in runs),
         "point": np.array([run.point for run in runs], dtype=np.int64),
     }
-    heads |= {name: _values([run.values[i] for run in runs]) for i, name in enumerate(axes)}
+    heads |= {name: column_of([run.values[i] for run in runs]) for i, name in enumerate(axes)}
     return heads | {"seed": np.array([run.seed for run in runs], dtype=np.int64)}
 
 
-def _values(values: list[Any]) -> Array:
+def column_of(values: list[Any]) -> Array:
     """Return the values of an axis as a column: numbers as numbers, anything else as text."""
     kinds = {type(value) for value in values}
     if kinds == {int}:
@@ -163,12 +163,14 @@ def _values(values: list[Any]) -> Array:
     if kinds <= {int, float}:
         return np.array(values, dtype=np.float64)
     told = (value if isinstance(value, str) else json.dumps(value, sort_keys=True) for value in values)
-    return _words(told)
+    return words_of(told)
 
 
-def _words(values: Iterable[str]) -> Array:
+def words_of(values: Iterable[str]) -> Array:
+    """Return texts as a column."""
     return np.array(list(values), dtype=object)
 
 
-def _numbers(values: Iterable[float | None]) -> Array:
+def numbers_of(values: Iterable[float | None]) -> Array:
+    """Return numbers as a column, NaN for None."""
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

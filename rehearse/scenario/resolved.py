@@ -51,7 +51,7 @@ def digest(scenario: Scenario) -> str:
     Layout, comments, key order, layers and the folder in which named files lie make no difference, nor does
     what a catalogue says about it.
     """
-    data = data_of(scenario.model_copy(update={"about": None}))
+    data = data_of(scenario.model_copy(update={"about": None, "search": None}))
     without_folders(data)
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

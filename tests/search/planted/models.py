@@ -26,7 +26,7 @@ def lender(requests):
 
 
 def recommender(requests):
-    """Propose first what costs most, then the cheapest not shown yet: patient people on a quick line forgive."""
+    """Propose first what costs most, then the cheapest not shown yet: the patient forgive it."""
     cost = np.stack([requests[f"gc_{item}"] for item in requests.items], axis=1).astype(np.float64)
     if requests.turn == 0:
         return cost.argmax(axis=1)
