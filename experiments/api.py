@@ -12,13 +12,14 @@ from rehearse.experiments.build import Props, assemble
 from rehearse.experiments.outcome import Finished, finished
 from rehearse.experiments.replaying import Replay
 from rehearse.experiments.replaying import replay as replay_run
-from rehearse.experiments.search.entry import search as search
+from rehearse.experiments.search import entry
 from rehearse.experiments.shards import Spread
 from rehearse.scenario.load import load as load_scenario
 from rehearse.scenario.model import Scenario
 
 Given = str | Path | Mapping[str, Any] | Scenario
 """A name of the catalogue, a YAML file, a dict of what such a file holds, or a scenario."""
+search = entry.search
 
 if TYPE_CHECKING:
     from rehearse.agents.model import Rehearsal
