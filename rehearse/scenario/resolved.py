@@ -49,7 +49,7 @@ def digest(scenario: Scenario) -> str:
     """Return the SHA-256 of what a scenario says, in hexadecimal.
 
     Layout, comments, key order, layers and the folder in which named files lie make no difference, nor does
-    what a catalogue says about it.
+    what a catalogue says about it or where a search for failure looks.
     """
     data = data_of(scenario.model_copy(update={"about": None, "search": None}))
     without_folders(data)
