@@ -23,6 +23,7 @@ from rehearse import threads
 from rehearse.errors import RehearseError, StoppedError, UserError
 from rehearse.experiments.commands import (
     browse,
+    catalogue,
     create,
     evaluate,
     explore,
@@ -61,6 +62,7 @@ COMMANDS = (
     ("compare", pair.compare, "Compare two policies or two runs."),
     ("sweep", sweep.sweep, "Make the runs of a plan, and one table of them."),
     ("search", search.search, "Look for what breaks a model, and shrink it."),
+    ("suite", catalogue.suite, "Run a suite of the catalogue, with one page."),
     ("evaluate", evaluate.evaluate, "Estimate what another policy would earn."),
     ("journey", study.journey, "Tell one person's life; ask what if."),
     ("journeys", study.journeys, "Find the lives worth reading."),
