@@ -53,7 +53,7 @@ class Props:
     """Rows of every call to the model; None: the default of the seam, 256 for a foreign one."""
     override: Override | None = None
     answers: Path | None = None
-    """A finished run whose answers are given again, where the model is somewhere else; None: it is asked."""
+    """A run whose answers are given again, where the model is somewhere else; None: it is asked."""
 
 
 @dataclass(frozen=True, slots=True)

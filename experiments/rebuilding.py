@@ -165,7 +165,7 @@ def recorded_props(record: RunRecord, policy: object | None = None) -> Props:
         data=Path(data) if data else None,
         trust=manifest["policy"].get("trusted", False),
         tile=manifest["tile"],
-        answers=record.folder if manifest.get("status") == "finished" else None,
+        answers=record.folder if manifest.get("status") in {"finished", "stopped"} else None,
     )
 
 

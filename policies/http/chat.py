@@ -39,7 +39,8 @@ IN_A_TILE = 32
 """Turns that are asked for at a time, for each conversation that may be under way."""
 NOT_HEARD = "…"
 THOUSAND = 1000.0
-COUNTED = {"prompt_tokens": np.int32, "completion_tokens": np.int32}
+COUNTED = {"prompt_tokens": np.float32, "completion_tokens": np.float32}
+"""As numbers with a point, so that a turn for which it was not asked has none, and sums are right."""
 
 
 @dataclass(frozen=True, slots=True)

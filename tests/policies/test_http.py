@@ -245,9 +245,14 @@ def test_a_run_against_a_server_equals_one_in_process_and_replays_without_it(tmp
     with served(Service(cut=620)) as server:
         url = f"{server}/decide"
         plain = rehearse.run(scenario, policy=url, out=tmp_path / "plain")
+        bounds = scenario.bounds.model_copy(update={"user_turns": 1})
+        part = scenario.model_copy(update={"bounds": bounds})
+        stopped = rehearse.run(part, policy=url, out=tmp_path / "stopped")
     assert plain.digest == here.digest
-    replayed = rehearse.replay(plain.folder)
-    assert replayed.same, replayed.detail
+    assert stopped.verdict == "not completed"
+    for run in (plain, stopped):
+        replayed = rehearse.replay(run.folder)
+        assert replayed.same, replayed.detail
     assert plain.turns.manifest["policy"]["sources"][0]["url"] == url
     with pytest.raises(PolicyLoadError, match="Start its server"):
         rehearse.run(scenario, policy=url, out=tmp_path / "gone")
