@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from rehearse.experiments.folder import refuse_used, run_name
 from rehearse.experiments.intervals import Counts, Interval, Sample, interval, widest_gap
 from rehearse.experiments.metrics import Measures, Metric, Part, Readable, find
 from rehearse.experiments.metrics.base import Gap, Repeats, Resource, Whole
+from rehearse.experiments.pictures.showing import Shown
 from rehearse.experiments.sentences import Word
 from rehearse.experiments.sequences import ANYTIME
 from rehearse.experiments.verdict import rounded, worst
@@ -30,6 +31,9 @@ from rehearse.scenario.base import Strict
 from rehearse.scenario.edit import changed
 from rehearse.scenario.model import Criterion, Scenario
 from rehearse.tables import write_text
+
+if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
 
 DECISION = "decision.json"
 Said = Sequence[Sequence[Sample]]
@@ -58,7 +62,7 @@ class Standing(Strict):
     sentence: str
 
 
-class Decision(Strict):
+class Decision(Shown, Strict):
     """What a rehearsal came to that went on until the evidence decided."""
 
     verdict: Word
@@ -76,6 +80,22 @@ class Decision(Strict):
         n = len(self.runs)
         after = f"{self.verdict.upper()}: after {n} run{'s' * (n != 1)} of at most {self.most}."
         return "\n".join([*lines, after])
+
+    def charts(self) -> Charts:
+        """Return the forest `margins`: how far each criterion is on its good side."""
+        from rehearse.experiments.pictures.of_runs import margins
+
+        return margins(self)
+
+    def __str__(self) -> str:
+        """Return the table."""
+        return self.table()
+
+    def markup(self) -> str:
+        """Return the criteria as HTML."""
+        from rehearse.experiments.pictures.of_runs import standing_tables
+
+        return standing_tables(self)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ from rehearse.experiments.report.charts import CONFIG, Spec
 
 WIDTH, HEADROOM = 640, 48
 BACKGROUND = "#ffffff"
+FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+"""Of one width everywhere: what was measured where a picture was drawn holds where it is looked at."""
 VEGA = "/vega/"
 _SHADES = ("fill", "stroke")
 _SPLIT = re.compile(r"var\(--([\w-]+)\)")
@@ -81,7 +83,7 @@ def _background(spec: Spec) -> Spec:
     return {"background": BACKGROUND, "padding": 12, "config": {**CONFIG, "background": BACKGROUND, **_TEXT}}
 
 
-_TEXT = {"legend": {"disable": True, "labelColor": "var(--soft)", "labelFontSize": 11}}
+_TEXT = {"font": FONT, "legend": {"disable": True, "labelColor": "var(--soft)", "labelFontSize": 11}}
 
 
 def _labels(spec: Spec) -> dict[int, str]:

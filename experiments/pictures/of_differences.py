@@ -15,7 +15,7 @@ from rehearse.experiments.report.facts import Row
 
 if TYPE_CHECKING:
     from rehearse.experiments.compare import Comparison, Difference
-    from rehearse.experiments.counterfactual.values import Counterfactual
+    from rehearse.experiments.counterfactual.values import Counterfactual, Moved
     from rehearse.experiments.offpolicy.estimates import OffPolicy
 
 AXES: dict[Scale, str] = {
@@ -123,7 +123,12 @@ def counterfactual_tables(found: Counterfactual) -> str:
     share = found.flipped / found.turns if found.turns else None
     heads = ("who", "outcome", "before", "after", "after − before", "from", "to", "p")
     rows = [
-        (r.name or "everybody", r.outcome, r.before, r.after, r.difference, r.low, r.high, r.p_corrected)
+        (
+            r.name or "everybody",
+            r.outcome,
+            *map(words.number, (r.before, r.after, r.difference, r.low, r.high)),
+            _p(r),
+        )
         for r in found.rows
     ]
     lede = (
@@ -131,6 +136,11 @@ def counterfactual_tables(found: Counterfactual) -> str:
         f"{found.turns:,} turns otherwise ({words.percent(share)})."
     )
     return markup.block(f"What if: {found.change}", [markup.said(lede), markup.table(heads, rows, most=60)])
+
+
+def _p(row: Moved) -> str:
+    p = row.p_corrected
+    return "–" if p is None else "<.001" if p < 0.001 else f"{p:.2g}"
 
 
 def of_estimates(found: OffPolicy) -> Charts:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rehearse.experiments.metrics import find
-from rehearse.experiments.pictures import markup
+from rehearse.experiments.pictures import markup, plots
 from rehearse.experiments.pictures.chart import Charts
+from rehearse.experiments.report.facts import Row
 from rehearse.experiments.sentences import UNITS, amount
 
 if TYPE_CHECKING:
+    from rehearse.experiments.deciding import Decision, Standing
     from rehearse.experiments.outcome import Finished
 
 MARKS = {"pass": "✓", "fail": "✗", "unsure": "?"}
@@ -50,6 +52,40 @@ def tables(run: Finished) -> str:
     where = f"{run.user_turns:,} turns in {run.seconds:,.1f} s; record, report.html and log in {run.folder}."
     parts = [markup.table(HEADS, rows)] if rows else []
     return markup.block(f"Verdict: {run.verdict}", [*parts, *alarms, markup.said(where)])
+
+
+def margins(found: Decision) -> Charts:
+    """Return how far each criterion lies on its good side, in half-widths of its interval, as one forest."""
+    rows = [
+        _margin(standing, (standing.low, standing.high))
+        for standing in found.criteria
+        if standing.low is not None and standing.high is not None and standing.low < standing.high
+    ]
+    title = "How far each criterion is on its good side"
+    axis = "margin, in half-widths of the interval"
+    return Charts.of([plots.forest(rows, "margins", title, axis)] if rows else [])
+
+
+def _margin(standing: Standing, bounds: tuple[float, float]) -> Row:
+    half = (bounds[1] - bounds[0]) / 2.0
+    sign = 1.0 if standing.direction == "at_least" else -1.0
+    value, *ends = (sign * (v - standing.threshold) / half for v in (standing.estimate or 0.0, *bounds))
+    title = find(standing.metric).title
+    return {
+        "what": f"{standing.group}: {title}" if standing.group else title,
+        "value": value,
+        "low": min(ends),
+        "high": max(ends),
+        "word": {"pass": "better", "fail": "worse"}.get(standing.verdict, ""),
+        "said": standing.verdict,
+    }
+
+
+def standing_tables(found: Decision) -> str:
+    """Return the criteria of a decision as HTML."""
+    rows = [_line(standing.model_dump()) for standing in found.criteria]
+    runs = f"After {len(found.runs)} of at most {found.most} runs; intervals hold however often one looks."
+    return markup.block(f"Verdict: {found.verdict}", [markup.table(HEADS, rows), markup.said(runs)])
 
 
 def _line(criterion: dict[str, Any]) -> tuple[str, ...]:

@@ -174,7 +174,10 @@ def rows_of(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
 def text(sweep: Sweep) -> str:
     """Return a sweep as lines to print: how many runs, and a row a point."""
     from rehearse.experiments.commands.printing import table_of
+    from rehearse.experiments.sweep.results import is_sweep
 
+    if not is_sweep(sweep.folder):
+        return f"Sweep {sweep.folder}, of which nothing is there any more"
     heads, rows = rows_of(sweep)
     more = [f"… {len(rows) - markup.MOST:,} points more"] if len(rows) > markup.MOST else []
     return "\n".join([_lede(sweep), *table_of(heads, rows[: markup.MOST]), *more])

@@ -13,7 +13,7 @@ from rehearse.experiments.metrics.base import Scale
 from rehearse.experiments.report.charts import Spec, base, named
 from rehearse.experiments.report.facts import Row
 
-ROW = 26
+ROW, LINE = 26, 20
 FORMATS: dict[Scale, str] = {"share": ".1~%"}
 MOST_CELLS = 150
 """A heat map of more cells has no room for their values."""
@@ -87,7 +87,7 @@ def along(rows: Sequence[Row], name: str, title: str, axis: str, metric: str, sc
 
 def heat(rows: Sequence[Row], name: str, title: str, axes: tuple[str, str], scale: Scale) -> Spec:
     """Draw the mean of a metric over two axes as coloured cells: `x`, `y`, `mean`."""
-    field = {"type": "ordinal", "axis": {"labelAngle": 0, "labelLimit": 130, "grid": False}}
+    field = {"type": "ordinal"}
     shade = {
         "field": "mean",
         "type": "quantitative",
@@ -110,12 +110,13 @@ def heat(rows: Sequence[Row], name: str, title: str, axes: tuple[str, str], scal
         "encoding": {"text": {"field": "mean", "type": "quantitative", **_form(scale)}, "fill": ink},
     }
     encoding = {
-        "x": {"field": "x", **field, "title": axes[0], "scale": _of(rows, "x")},
-        "y": {"field": "y", **field, "title": axes[1], "scale": _of(rows, "y")},
+        name: {"field": name, **field, "title": axis, "scale": _of(rows, name), "axis": _ends(rows, name)}
+        for name, axis in zip(("x", "y"), axes, strict=True)
     }
+    height = max(260, LINE * len({row["y"] for row in rows}))
     layers = [cell, label] if len(rows) <= MOST_CELLS else [cell]
     said = f"{title}: from {min(values, default=math.nan):.3g} to {max(values, default=math.nan):.3g}."
-    return named(base(said, rows, 260, encoding=encoding, layer=layers), name, title)
+    return named(base(said, rows, height, encoding=encoding, layer=layers), name, title)
 
 
 def bars(rows: Sequence[Row], name: str, title: str, axis: str) -> Spec:
@@ -129,7 +130,7 @@ def bars(rows: Sequence[Row], name: str, title: str, axis: str) -> Spec:
     if len(kinds) == 1:
         shade["legend"] = None
     y = {"field": "what", "type": "nominal", "scale": {"domain": order}, "title": None, "axis": _WHO}
-    x = {"type": "quantitative", "title": axis, "axis": {"format": "~g", "grid": True, "tickCount": 6}}
+    x = {"type": "quantitative", "title": axis, "axis": {"grid": True, "tickCount": 6}}
     layers: list[Spec] = [
         {
             "mark": {"type": "bar", "fillOpacity": 0.75},
@@ -164,3 +165,9 @@ def _of(rows: Sequence[Row], field: str = "at") -> Spec:
     """Return a scale with the values in their order, which as `sort` would become code."""
     values = list(dict.fromkeys(row[field] for row in rows))
     return {"domain": values}
+
+
+def _ends(rows: Sequence[Row], field: str) -> Spec:
+    """Return the axis of a heat map, whose numbers have no more digits than can be read."""
+    numbers = all(isinstance(row[field], int | float) for row in rows)
+    return {"labelAngle": 0, "labelLimit": 130, "grid": False, **({"format": ".4~g"} if numbers else {})}

@@ -10,6 +10,7 @@ import pytest
 import rehearse
 from rehearse.errors import NotFoundError, UserError
 from rehearse.experiments.cli import main
+from rehearse.experiments.deciding import Decision, Standing
 from rehearse.experiments.pictures import drawing, markup
 from rehearse.experiments.pictures.alone import alone
 from rehearse.experiments.report import charts as of_reports
@@ -197,3 +198,19 @@ def test_legends_of_places_take_no_code():
     spec = of_reports.actions([{"tick": 0, "item": 0, "share": 1.0}], [(0, EVIL)], "day", ())
     (said,) = re.findall(r'"labelExpr": ("(?:[^"\\]|\\.)*")', json.dumps(alone(spec)))
     assert json.loads(said) == f"{json.dumps([EVIL])}[datum.value]"
+
+
+def test_a_decision_shows_its_criteria_and_margins():
+    """What was decided by evidence shows a row a criterion, and a margin that is right of 0 where it passes."""
+    asked = {"group": None, "confidence": 0.95, "runs": 2, "sentence": "…"}
+    passed = {"metric": "harm", "direction": "at_most", "threshold": 0.5, "verdict": "pass"}
+    missed = {"metric": "reward", "direction": "at_least", "threshold": 2.0, "verdict": "fail"}
+    bounds = {"estimate": 0.3, "low": 0.2, "high": 0.4}
+    standings = [Standing(**asked, **bounds, **each) for each in (passed, missed)]
+    standings.append(standings[0].model_copy(update={"estimate": None, "low": None, "high": None}))
+    found = Decision(verdict="fail", runs=("a", "b"), seeds=(1, 2), most=4, criteria=tuple(standings))
+    assert found.markup().count("<tr>") == 4
+    assert [(r["low"], r["value"], r["high"]) for r in found.charts()["margins"].rows] == [
+        pytest.approx((1.0, 2.0, 3.0)),
+        pytest.approx((-18.0, -17.0, -16.0)),
+    ]
