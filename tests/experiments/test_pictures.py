@@ -201,7 +201,7 @@ def test_legends_of_places_take_no_code():
 
 
 def test_a_decision_shows_its_criteria_and_margins():
-    """What was decided by evidence shows a row a criterion, and a margin that is right of 0 where it passes."""
+    """What was decided by evidence shows a row a criterion, and a margin above 0 where it passes."""
     asked = {"group": None, "confidence": 0.95, "runs": 2, "sentence": "…"}
     passed = {"metric": "harm", "direction": "at_most", "threshold": 0.5, "verdict": "pass"}
     missed = {"metric": "reward", "direction": "at_least", "threshold": 2.0, "verdict": "fail"}
