@@ -57,7 +57,7 @@ COMMANDS = (
     ("fork", runs.fork, "Go on with a run from some tick under changed conditions."),
     ("counterfactual", would.counterfactual, "Live again with one thing otherwise."),
     ("replay", runs.replay, "Prove a record by running it again."),
-    ("report", study.report, "Write a run's report again."),
+    ("report", study.report, "Write the report of a run again, or of a sweep."),
     ("track", study.track, "Log runs to MLflow tracking."),
     ("compare", pair.compare, "Compare two policies or two runs."),
     ("sweep", sweep.sweep, "Make the runs of a plan, and one table of them."),

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from rehearse.experiments.tracking import Tracked
 
 
-def report(folder: Folder) -> None:
-    """Write the report of a finished run again, and print where it is."""
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a sweep.")],
+) -> None:
+    """Write the report of a finished run again, or that of a sweep, and print where it is."""
     from rehearse.experiments.report import write
+    from rehearse.experiments.sweep.results import Sweep, is_sweep
 
-    typer.echo(str(write(folder)))
+    typer.echo(str(Sweep.at(folder).report() if is_sweep(folder) else write(folder)))
 
 
 def track(

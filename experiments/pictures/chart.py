@@ -146,21 +146,19 @@ class Charts(dict[str, Chart]):
         return "\n".join(f"{name:<{width}}  {chart.title}" for name, chart in self.items()) or "no charts"
 
 
-def page_of(charts: Iterable[Chart]) -> str:
-    """Return a page with charts, drawn by scripts that travel in it."""
+def page_of(charts: Iterable[Chart], lede: str = "", title: str = "") -> str:
+    """Return a page with charts under some HTML of our own, drawn by scripts that travel in it."""
     from rehearse.experiments import report
 
     listed = list(charts)
     specs = {f"chart-{i}": framed(chart.spec, width="container") for i, chart in enumerate(listed)}
     config = {**CONFIG, "legend": {"disable": True, "labelColor": "var(--soft)", "labelFontSize": 11}}
-    return report.with_scripts(
-        "picture.html.j2",
-        {"config": config, "specs": specs},
-        {
-            "title": listed[0].title if len(listed) == 1 else "Charts",
-            "drawn": zip(specs, listed, strict=True),
-        },
-    )
+    told = {
+        "title": title or ", ".join(chart.title for chart in listed[:2]),
+        "lede": lede,
+        "drawn": list(zip(specs, listed, strict=True)),
+    }
+    return report.with_scripts("picture.html.j2", {"config": config, "specs": specs}, told)
 
 
 def inline(charts: Iterable[Chart]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rehearse.experiments.metrics.base import Scale
+from rehearse.experiments.pictures.alone import palette
 from rehearse.experiments.report.charts import Spec, base, named
 from rehearse.experiments.report.facts import Row
 
@@ -86,12 +87,15 @@ def along(rows: Sequence[Row], name: str, title: str, axis: str, metric: str, sc
 
 
 def heat(rows: Sequence[Row], name: str, title: str, axes: tuple[str, str], scale: Scale) -> Spec:
-    """Draw the mean of a metric over two axes as coloured cells: `x`, `y`, `mean`."""
+    """Draw the mean of a metric over two axes as coloured cells: `x`, `y`, `mean`.
+
+    Its colours are colours, not names: no browser can say what lies between two names.
+    """
     field = {"type": "ordinal"}
     shade = {
         "field": "mean",
         "type": "quantitative",
-        "scale": {"range": ["var(--wash)", "var(--accent)"], "zero": False},
+        "scale": {"range": [palette()["wash"], palette()["accent"]], "zero": False},
         "legend": {"title": None, "orient": "right", **_form(scale)},
     }
     tip = [{"field": f, "title": t} for f, t in (("x", axes[0]), ("y", axes[1]))]
@@ -104,7 +108,10 @@ def heat(rows: Sequence[Row], name: str, title: str, axes: tuple[str, str], scal
     }
     values = [float(row["mean"]) for row in rows if row["mean"] is not None]
     middle = (min(values) + max(values)) / 2.0 if values else 0.0
-    ink = {"condition": {"test": f"datum.mean > {middle!r}", "value": "var(--paper)"}, "value": "var(--ink)"}
+    ink = {
+        "condition": {"test": f"datum.mean > {middle!r}", "value": palette()["paper"]},
+        "value": palette()["ink"],
+    }
     label: Spec = {
         "mark": {"type": "text"},
         "encoding": {"text": {"field": "mean", "type": "quantitative", **_form(scale)}, "fill": ink},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rehearse.experiments.tracking import Tracked
 
 OF_RECORDS = {"turns": f"{TURNS}/*.parquet", "users": USERS, "ticks": TICKS}
+REPORT = "report.html"
 WHICH_RUN = f"regexp_extract(filename, '{RECORDS}/([0-9a-f]+)/', 1)"
 FROM = ("run", "point", "seed", "metric", "group", "estimate", "low", "high", "n", "unit", "verdict")
 
@@ -139,6 +140,15 @@ class Sweep(Shown):
         from rehearse.experiments.pictures.of_sweeps import charts
 
         return charts(self, metrics)
+
+    def report(self, *metrics: str) -> Path:
+        """Write `report.html`, a page with the table and the charts of some metrics, and return its path."""
+        from rehearse.experiments.pictures.chart import page_of
+        from rehearse.tables import write_text
+
+        path = self.folder / REPORT
+        write_text(path, page_of(self.charts(*metrics).values(), self.markup(), f"Sweep {self.folder.name}"))
+        return path
 
     def __str__(self) -> str:
         """Return how many runs there are, and a row a point."""

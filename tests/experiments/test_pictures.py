@@ -186,6 +186,23 @@ def test_the_command_lists_and_saves_charts(pair, swept, tmp_path, capsys):
     assert main(["picture", sweep, "--against", run]) == 2
 
 
+def test_a_sweep_has_a_report(swept, tmp_path, capsys):
+    fills = [layer["encoding"].get("fill", {}) for spec in held.values() for layer in spec["layer"]]
+    assert main(["report", str(swept.folder)]) == 0
+    path = swept.folder / "report.html"
+    assert capsys.readouterr().out.strip() == str(path)
+    page = path.read_text(encoding="utf-8")
+    held = json.loads(re.search(r'id="charts">(.*?)</script>', page)[1])["specs"]
+    assert len(held) == len(swept.charts())
+    assert EVIL in Seen(page.partition("<main>")[2].partition("</main>")[0]).text
+    shades = [
+        s["encoding"]["fill"] for spec in held.values() for s in spec["layer"] if "fill" in s["encoding"]
+    ]
+    blended = [shade["scale"]["range"] for shade in fills if shade.get("type") == "quantitative"]
+    assert blended
+    assert all(colour.startswith("#") for shade in blended for colour in shade)
+
+
 def test_tables_say_how_many_rows_they_leave_out():
     """A long table ends with the number of rows that are not shown; numbers stand to the right."""
     told = markup.table(["name", "n"], [[f"row {i}", i] for i in range(25)])
