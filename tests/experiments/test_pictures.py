@@ -186,8 +186,8 @@ def test_the_command_lists_and_saves_charts(pair, swept, tmp_path, capsys):
     assert main(["picture", sweep, "--against", run]) == 2
 
 
-def test_a_sweep_has_a_report(swept, tmp_path, capsys):
-    fills = [layer["encoding"].get("fill", {}) for spec in held.values() for layer in spec["layer"]]
+def test_a_sweep_has_a_report(swept, capsys):
+    """`rehearse report SWEEP` writes a page with the table and every chart; shades that blend are colours."""
     assert main(["report", str(swept.folder)]) == 0
     path = swept.folder / "report.html"
     assert capsys.readouterr().out.strip() == str(path)
@@ -195,12 +195,10 @@ def test_a_sweep_has_a_report(swept, tmp_path, capsys):
     held = json.loads(re.search(r'id="charts">(.*?)</script>', page)[1])["specs"]
     assert len(held) == len(swept.charts())
     assert EVIL in Seen(page.partition("<main>")[2].partition("</main>")[0]).text
-    shades = [
-        s["encoding"]["fill"] for spec in held.values() for s in spec["layer"] if "fill" in s["encoding"]
-    ]
-    blended = [shade["scale"]["range"] for shade in fills if shade.get("type") == "quantitative"]
+    fills = [layer["encoding"].get("fill", {}) for spec in held.values() for layer in spec["layer"]]
+    blended = [fill["scale"]["range"] for fill in fills if fill.get("type") == "quantitative"]
     assert blended
-    assert all(colour.startswith("#") for shade in blended for colour in shade)
+    assert all(colour.startswith("#") for shades in blended for colour in shades)
 
 
 def test_tables_say_how_many_rows_they_leave_out():
