@@ -13,15 +13,14 @@ line-height:1.45;color:#1d2126;background:#fff;padding:10px 12px;max-width:1000p
 .rehearse h3{font-size:15px;font-weight:600;margin:2px 0 6px}
 .rehearse p{margin:4px 0;color:#626a72;max-width:70em}
 .rehearse table{border-collapse:collapse;margin:8px 0 12px;font-variant-numeric:tabular-nums;border:0}
-.rehearse table th,.rehearse table td{padding:4px 14px 4px 0;border:0;border-bottom:1px solid #ece9e2;text-align:left;
-vertical-align:top;background:none;font-size:13px;color:inherit;white-space:normal}
+.rehearse table th,.rehearse table td{padding:4px 14px 4px 0;border:0;border-bottom:1px solid #ece9e2;
+text-align:left;vertical-align:top;background:none;font-size:13px;color:inherit;white-space:normal}
 .rehearse table tbody tr{background:none}
 .rehearse table thead th{border-bottom:1px solid #1d2126;font-weight:600}
 .rehearse table tr .n{text-align:right;white-space:nowrap}
-.rehearse .pass,.rehearse .better{color:#1c6e46;font-weight:600}
-.rehearse .fail,.rehearse .worse{color:#a62639;font-weight:600}
-.rehearse .unsure{color:#835800;font-weight:600}
-.rehearse svg{max-width:100%;height:auto}
+.rehearse table .pass,.rehearse table .better{color:#1c6e46;font-weight:600}
+.rehearse table .fail,.rehearse table .worse{color:#a62639;font-weight:600}
+.rehearse table .unsure{color:#835800;font-weight:600}
 </style>"""
 MARKED = ("pass", "fail", "unsure", "better", "worse")
 """Cells that are one of these words are coloured."""
