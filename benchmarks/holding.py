@@ -21,7 +21,16 @@ from typing import Any
 import numpy as np
 
 import rehearse
-from rehearse.experiments.intervals import Counts, Interval, Sample, interval, linearised, paired, widest_gap
+from rehearse.experiments.intervals import (
+    Counts,
+    Interval,
+    Sample,
+    interval,
+    linearised,
+    paired,
+    signed_gap,
+    widest_gap,
+)
 from rehearse.experiments.metrics import find
 
 METRICS = ("goal_completion", "reward", "satisfaction", "regret")
@@ -71,7 +80,7 @@ class Sums:
 
 def main(repetitions: int) -> None:
     """Measure both worlds and print a row a metric."""
-    print(f"{'':>28}  metric  paired difference  gap between groups  (of {repetitions:,})")
+    print(f"{'':>28}  metric  paired difference  difference of groups  their gap  (of {repetitions:,})")
     coupled = {"people.society.graph": {"kind": "watts_strogatz", "degree": 4, "rewire": 0.1}}
     cases = {
         "lending": ((1, 200, 3), [_threshold(620.0), _threshold(600.0)], {}),
@@ -120,9 +129,10 @@ def _sums(record: Any, name: str, size: tuple[int, int, int]) -> Sums:
 
 
 def _rates(sides: list[Sums]) -> list[float]:
-    """Return how often the intervals of a metric, a paired difference and a gap hold the truth."""
+    """Return how often intervals hold a metric, a paired difference, that of two groups and their gap."""
     a, b = sides
-    truths = (a.value, b.value - a.value, abs(a.among(0).value - a.among(1).value))
+    apart = a.among(0).value - a.among(1).value
+    truths = (a.value, b.value - a.value, apart, abs(apart))
     held = np.array(
         [
             [_holds(f, t) for f, t in zip(_found(a.of(r), b.of(r)), truths, strict=True)]
@@ -135,7 +145,9 @@ def _rates(sides: list[Sums]) -> list[float]:
 def _found(a: Sums, b: Sums) -> Iterator[Interval]:
     yield interval(a.sample, 0.95)
     yield paired(b.sample, a.sample, 0.95)
-    yield widest_gap([a.among(group).sample for group in (0, 1)], 0.95)
+    groups = [a.among(group).sample for group in (0, 1)]
+    yield signed_gap(groups, 0.95)
+    yield widest_gap(groups, 0.95)
 
 
 def _holds(found: Interval, truth: float) -> bool:

@@ -21,6 +21,7 @@ from rehearse.experiments.pairing import correlation, holm, p_value, unpaired, v
 from rehearse.experiments.pictures.showing import Shown
 from rehearse.experiments.sentences import UNITS, amount, plain
 from rehearse.experiments.verdict import CONFIDENCE, rounded
+from rehearse.record.reading import RunRecord
 from rehearse.record.scope import Scope
 from rehearse.scenario.base import Strict
 
@@ -65,6 +66,8 @@ class Comparison(Shown, Strict):
     b: str
     paired: bool = True
     """Whether the people were the same, with the same luck."""
+    across: bool = False
+    """Whether the scenarios differ: people are then paired by seed and number alone."""
     unit: Unit
     n: int
     confidence: float
@@ -78,7 +81,8 @@ class Comparison(Shown, Strict):
 
     def table(self) -> str:
         """Return the comparison as aligned lines to print."""
-        met = "same people, same luck; paired over" if self.paired else "other people: two samples of"
+        alike = "same seed, same numbers of people" if self.across else "same people, same luck"
+        met = f"{alike}; paired over" if self.paired else "other people: two samples of"
         head = f"A  {self.a}\nB  {self.b}\n{met} {self.n:,} {self.unit}\n"
         interval = f"{100 * self.confidence:g} % interval"
         lines: list[tuple[str, ...]] = [("", "A", "B", "B − A", interval, "saved", "p", "")]
@@ -125,9 +129,11 @@ class Comparison(Shown, Strict):
 def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE, across: bool = False) -> Comparison:
     """Compare run B with run A; raises UserError where they did not rehearse the same people.
 
-    With `across` their scenarios may differ. People who are there in both, with the same seed, are
-    paired all the same; other people are compared as two samples.
+    With `across` their scenarios may differ, though not their worlds. Where the seed is the same and the
+    same numbers of people are there, they are paired by these alone, whatever else the scenarios make of
+    them; other people are compared as two samples.
     """
+    _same_world(a, b)
     same = _same_people(a, b, across=across)
     _same_scope(a, b)
     _same_length(a, b, across=across)
@@ -149,6 +155,7 @@ def compare(a: Readable, b: Readable, *, confidence: float = CONFIDENCE, across:
         a=names[0],
         b=names[1],
         paired=same,
+        across=across and a.manifest.get("people_digest") != b.manifest.get("people_digest"),
         unit=before.unit,
         n=len(before.replicas) if before.unit == "replicas" else before.people(),
         confidence=confidence,
@@ -193,6 +200,13 @@ def _names(record: Readable) -> tuple[tuple[object, ...], ...]:
     """Return who is there: with the same seed the same id has the same luck."""
     found = record.query('SELECT replica, "user" FROM users ORDER BY replica, "user"')
     return tuple(tuple(found[name].tolist()) for name in found)
+
+
+def _same_world(a: Readable, b: Readable) -> None:
+    worlds = [side.scenario.world.name for side in (a, b) if isinstance(side, RunRecord)]
+    if len(set(worlds)) > 1:
+        problem = f"the runs are of two worlds, {worlds[0]} and {worlds[1]}, whose numbers mean different things."
+        raise UserError(problem, "Compare runs of one world; `rehearse report RUN` tells of each by itself.")
 
 
 def _same_scope(a: Readable, b: Readable) -> None:

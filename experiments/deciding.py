@@ -20,7 +20,7 @@ import numpy as np
 from rehearse.errors import UserError
 from rehearse.experiments import running, sentences
 from rehearse.experiments.folder import refuse_used, run_name
-from rehearse.experiments.intervals import Counts, Interval, Sample, interval, widest_gap
+from rehearse.experiments.intervals import Counts, Interval, Sample, interval
 from rehearse.experiments.metrics import Measures, Metric, Part, Readable, find
 from rehearse.experiments.metrics.base import Gap, Repeats, Resource, Whole
 from rehearse.experiments.pictures.showing import Shown
@@ -244,7 +244,7 @@ def _interval(heard: Sequence[Sequence[Sample]], metric: Metric, confidence: flo
     """Return the interval over runs that holds at every look."""
     groups = [_joined([said[i] for said in heard]) for i in range(min(len(said) for said in heard))]
     if isinstance(metric.measure, Gap):
-        return widest_gap(groups, confidence, ANYTIME)
+        return metric.measure.between(groups, confidence, ANYTIME)
     return interval(groups[0], confidence, ANYTIME)
 
 

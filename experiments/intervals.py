@@ -25,7 +25,7 @@ from rehearse.errors import ContractError
 Floats = NDArray[np.float64]
 Unit = Literal["replicas", "users", "run"]
 
-MOST_WIDER = 1.0
+MOST_MISSED = 0.5
 """An interval is made wider for skewness by no more than its own width."""
 RARE = 5
 """With fewer people than this on either side of a share, t is not trusted alone."""
@@ -122,6 +122,8 @@ class Interval:
     confidence: float
     n: int
     unit: Unit
+    freedom: float | None = None
+    """Degrees of freedom of the t that it rests on; None: n − 1."""
 
     @property
     def known(self) -> bool:
@@ -173,8 +175,9 @@ def _for_skew(sample: Sample, confidence: float) -> float:
     """Return how much wider an interval over people must be where a few of them carry the mean.
 
     The first term of the error of t's coverage (Hall, "Theoretical comparison of bootstrap confidence
-    intervals", Annals of Statistics 16, 1988), for values of skewness γ and excess kurtosis κ. Replicas
-    are means over many people, which are not skewed.
+    intervals", Annals of Statistics 16, 1988), for values of skewness γ and excess kurtosis κ. It is taken off
+    what the interval misses rather than put onto its width, 1 / (1 − x) for 1 + x, as who missed the few who
+    carry the mean sees too little of either. Replicas are means over many people, which are not skewed.
     """
     if sample.unit != "users" or sample.size < 2 or sample.constant:
         return 1.0
@@ -183,7 +186,7 @@ def _for_skew(sample: Sample, confidence: float) -> float:
     skew, tails = cubes**2 / squares**3, fourths / squares**2 - 3.0 / sample.size  # γ² / n and κ / n
     z2 = z_quantile(confidence) ** 2
     more = (z2 + 3.0) * (z2 - 1.0) / 18.0 * skew - (z2 - 3.0) / 12.0 * tails
-    return 1.0 + min(max(more, 0.0), MOST_WIDER)
+    return 1.0 / (1.0 - min(max(more, 0.0), MOST_MISSED))
 
 
 def t_quantile(freedom: float, confidence: float) -> float:
@@ -254,6 +257,13 @@ def widest_gap(samples: Sequence[Sample], confidence: float, method: Method = FI
         n=min(f.n for f in found),
         unit=found[0].unit,
     )
+
+
+def signed_gap(samples: Sequence[Sample], confidence: float, method: Method = FIXED) -> Interval:
+    """Return the difference of the first of two groups minus the second; nothing is known of other numbers."""
+    if len(samples) != 2 or not all(s.size for s in samples):
+        return Interval(math.nan, math.nan, math.nan, confidence, 0, samples[0].unit if samples else "replicas")
+    return _difference(samples[0], samples[1], confidence, method)
 
 
 def paired(after: Sample, before: Sample, confidence: float) -> Interval:

@@ -87,7 +87,8 @@ def unpaired(after: Sample, before: Sample, confidence: float) -> Interval:
     slack = sum(part**2 / (n - 1) for part, n in zip(parts, sizes, strict=True))
     freedom = whole**2 / slack if slack > 0.0 else min(sizes) - 1
     reach = t_quantile(freedom, confidence) * math.sqrt(whole)
-    return Interval(estimate, estimate - reach, estimate + reach, confidence, min(sizes), after.unit)
+    low, high = estimate - reach, estimate + reach
+    return Interval(estimate, low, high, confidence, min(sizes), after.unit, freedom)
 
 
 def p_value(found: Interval) -> float:
@@ -99,8 +100,9 @@ def p_value(found: Interval) -> float:
     nearer = found.estimate - found.low if found.estimate > 0.0 else found.high - found.estimate
     if nearer <= 0.0:
         return 1.0 if found.estimate == 0.0 else 0.0
-    t = abs(found.estimate) * t_quantile(found.n - 1, found.confidence) / nearer
-    return float(2.0 * stdtr(found.n - 1, -t))
+    freedom = found.n - 1 if found.freedom is None else found.freedom
+    t = abs(found.estimate) * t_quantile(freedom, found.confidence) / nearer
+    return float(2.0 * stdtr(freedom, -t))
 
 
 def holm(ps: Sequence[float]) -> Floats:

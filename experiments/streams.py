@@ -230,6 +230,8 @@ def _metric(name: str) -> Metric:
 
 def _by_turn(metric: Metric) -> bool:
     measure = metric.measure.of.measure if isinstance(metric.measure, Gap) else metric.measure
+    if isinstance(metric.measure, Gap) and metric.measure.signed:
+        return False
     return isinstance(measure, Ratio) and measure.per == "turn"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rehearse.columns import Columns
+from rehearse.experiments.intervals import FIXED, Interval, Method, Sample, signed_gap, widest_gap
 
 Floats = NDArray[np.float64]
 Better = Literal["higher", "lower"]
@@ -132,6 +133,16 @@ class Gap:
     """The largest difference of another metric between any two groups."""
 
     of: Metric
+    signed: bool = False
+    """Whether it is the first of two groups minus the second, rather than how far they are apart."""
+
+    def among(self, groups: int) -> bool:
+        """Return whether there is one among so many groups."""
+        return groups == 2 if self.signed else groups > 1  # noqa: PLR2004 - two have one difference
+
+    def between(self, samples: Sequence[Sample], confidence: float, method: Method = FIXED) -> Interval:
+        """Return its interval from a sample of each group."""
+        return (signed_gap if self.signed else widest_gap)(samples, confidence, method)
 
 
 @dataclass(frozen=True, slots=True)

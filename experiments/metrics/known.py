@@ -1,14 +1,15 @@
 """The metrics that Rehearse knows, and how they are found by name.
 
-A name is one of METRICS, or `gap:` and one of those that can be taken of a group, or a measure of
-opinions and the column that is taken for one (`echo:trust`), or `mean:` and a recorded column, or one of
-repeated sessions (`pass^3`, `pass@3`), or the number of alarms (`alarms`, `alarms:acceptance`), or that of a
+A name is one of METRICS, or `gap:` (of two groups with a sign: `difference:`) and one of those that can be
+taken of a group, or a measure of opinions and the column that is taken for one (`echo:trust`), or `mean:`
+and a recorded column, or one of repeated sessions (`pass^3`, `pass@3`), or the number of alarms (`alarms`, `alarms:acceptance`), or that of a
 plug-in (a factory without arguments in the entry-point group `rehearse.checks` returns a Metric).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rehearse.errors import ScenarioError, did_you_mean
 from rehearse.experiments.metrics import (
@@ -38,7 +39,7 @@ from rehearse.experiments.metrics.base import (
 from rehearse.registry import entries
 from rehearse.scenario.model import Criterion
 
-GAP, OPINION = "gap:", "opinion:"
+GAP, DIFFERENCE, OPINION = "gap:", "difference:", "opinion:"
 ANSWERED = "action >= 0"
 MODELS = "\"end\" <> 'infra_error' AND fault NOT IN ('injected', 'unreached', 'refused')"
 """Turns in which the model itself was asked: not those that the scenario, the infrastructure or what spares
@@ -302,6 +303,8 @@ def find(name: str) -> Metric:
         return METRICS[name]
     if name.startswith(GAP):
         return _gap(find(name.removeprefix(GAP)))
+    if name.startswith(DIFFERENCE):
+        return _signed(find(name.removeprefix(DIFFERENCE)))
     followed = (
         emergence.of_column(name) or fairness.of_column(name) or repeats.of_name(name) or alarms.of_name(name)
     )
@@ -320,6 +323,9 @@ def check(criteria: Iterable[Criterion], groups: Sequence[str]) -> None:
     """Raise ScenarioError where a criterion names a metric or group that there is not."""
     for criterion in criteria:
         metric = find(criterion.metric)
+        if isinstance(metric.measure, Gap) and metric.measure.signed and not metric.measure.among(len(groups)):
+            problem = f"{criterion.metric!r} is between two groups, and there are {len(groups)}."
+            raise ScenarioError(problem, f"Write '{GAP}{metric.measure.of.name}' for the largest of many.")
         if OPINION in criterion.metric and not criterion.opinion:
             problem = f"{criterion.metric!r} is what a language model thinks, which decides no criterion."
             raise ScenarioError(problem, "Leave it to the table of metrics, or say `opinion: true`.")
@@ -343,12 +349,22 @@ def of_groups(metric: Metric) -> bool:
     )
 
 
-def _gap(metric: Metric) -> Metric:
+def _signed(metric: Metric) -> Metric:
+    return replace(
+        _gap(metric, DIFFERENCE),
+        meaning=f"The first of two groups minus the second in {metric.title}.",
+        phrase=f"The first group minus the second in {metric.title} was {{}}",
+        measure=Gap(metric, signed=True),
+        plain=f"difference in {metric.title}",
+    )
+
+
+def _gap(metric: Metric, head: str = GAP) -> Metric:
     if not of_groups(metric):
-        problem = f"{GAP}{metric.name} was asked for, and {metric.name!r} cannot be taken of one group."
+        problem = f"{head}{metric.name} was asked for, and {metric.name!r} cannot be taken of one group."
         raise ScenarioError(problem, did_you_mean("", [m for m in METRICS if of_groups(METRICS[m])]))
     return Metric(
-        name=f"{GAP}{metric.name}",
+        name=f"{head}{metric.name}",
         scale="points" if metric.scale == "share" else metric.scale,
         better="lower",
         meaning=f"The largest difference between two groups in {metric.title}.",

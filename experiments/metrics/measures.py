@@ -21,7 +21,6 @@ from rehearse.experiments.intervals import (
     linearised,
     linearised_quantile,
     t_quantile,
-    widest_gap,
 )
 from rehearse.experiments.metrics.base import (
     By,
@@ -159,7 +158,7 @@ class Measures:
         measure = metric.measure.of.measure if isinstance(metric.measure, Gap) else metric.measure
         if isinstance(measure, Resource):
             return self._resource(measure) is not None
-        if isinstance(metric.measure, Gap) and len(self.names("group")) < 2:
+        if isinstance(metric.measure, Gap) and not metric.measure.among(len(self.names("group"))):
             return False
         return not self.empty and self.kept(metric) and self.columns.issuperset(metric.needs)
 
@@ -170,7 +169,7 @@ class Measures:
             return Interval(math.nan, math.nan, math.nan, confidence, 0, self.unit)
         if isinstance(measure, Gap):
             samples = [self.sample(measure.of, Part("group", name)) for name in self.names("group")]
-            return widest_gap(samples, confidence)
+            return measure.between(samples, confidence)
         if isinstance(measure, Resource | Whole):
             value = self._single(measure)
             return Interval(value, value, value, confidence, 1, "run")

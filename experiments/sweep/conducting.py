@@ -86,10 +86,12 @@ def sweep(
     """
     planned = read(plan)
     listed = listed_runs(planned, trust=trust)
+    share = _share(planned, listed, shard)
+    _must_know(on, planned.plan)
     folder = out or SWEEPS / planned.name
     keeping.begin(folder, written(planned.plan.model_dump(mode="json", exclude_defaults=True)), resume=resume)
     try:
-        tally = _made(planned, _share(planned, listed, shard), folder, jobs_of(jobs), on, progress)
+        tally = _made(planned, share, folder, jobs_of(jobs), on, progress)
     except KeyboardInterrupt:
         gathered(planned, listed, folder)
         found = keeping.done(folder)
@@ -192,15 +194,21 @@ def _crew(folder: Path, jobs: int, on: str, plan: Plan) -> Crew | RayCrew:
         from rehearse.experiments.sweep.crew import Crew
 
         return Crew(folder, jobs, plan.limit_s, rehearses=plan.run is None)
+    from rehearse.experiments.sweep.cluster import RayCrew
+
+    return RayCrew(folder, jobs, "local" if on == "ray" else on)
+
+
+def _must_know(on: str, plan: Plan) -> None:
+    """Raise UserError where runs cannot be made there, before anything is written."""
+    if on == "local":
+        return
     if on != "ray" and not on.startswith("ray://"):
         problem = f"--on {on}: runs are made here (local) or in a Ray cluster (ray, ray://HOST:PORT)."
         raise UserError(problem, "Write one of these.")
     if plan.limit_s is not None:
         problem = f"limit_s: {plan.limit_s:g}: in a Ray cluster no run is given up."
         raise UserError(problem, "Leave it out, or give bounds to the scenario.")
-    from rehearse.experiments.sweep.cluster import RayCrew
-
-    return RayCrew(folder, jobs, "local" if on == "ray" else on)
 
 
 def _work_here(take: Take, hear: Hear, folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rehearse.columns import Columns
-from rehearse.errors import NotFoundError, did_you_mean
+from rehearse.errors import NotFoundError, UserError, did_you_mean
 from rehearse.experiments.pictures.showing import Shown
 from rehearse.experiments.sweep.keeping import DECISIONS, DONE, RECORDS, RESULTS, RUNS
 from rehearse.record.reading import TICKS, TURNS, USERS
@@ -123,11 +123,10 @@ class Sweep(Shown):
         """Return the point with the best mean of a metric over its seeds: its axes, `mean`, `error`, `seeds`.
 
         `highest` says which way is better; None: as the metric itself says. The first of equals is taken.
+        Raises UserError where it is left out for a number of one's own.
         """
-        from rehearse.experiments.metrics import find
-
         found = self.points(metric)
-        up = find(metric).better == "higher" if highest is None else highest
+        up = _up(metric) if highest is None else highest
         means = [(-m if up else m) if math.isfinite(m) else math.inf for m in found["mean"].tolist()]
         row = means.index(min(means))
         return {name: found[name][row].item() for name in found}
@@ -166,6 +165,16 @@ class Sweep(Shown):
 def is_sweep(folder: str | Path) -> bool:
     """Return whether a folder holds a sweep with its tables."""
     return (Path(folder) / DONE).is_dir() and (Path(folder) / RESULTS).is_file()
+
+
+def _up(metric: str) -> bool:
+    from rehearse.experiments.metrics import find
+
+    try:
+        return find(metric).better == "higher"
+    except UserError:
+        problem = f"{metric!r} is a number of your own: which way is better is not known."
+        raise UserError(problem, f"Say best({metric!r}, highest=True), or False.") from None
 
 
 def _quoted(text: str) -> str:

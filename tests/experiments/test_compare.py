@@ -153,7 +153,7 @@ def test_equal_models_seldom_seem_to_differ():
 
 
 def test_other_people_are_two_samples():
-    """Across scenarios with other seeds nothing is paired, and the interval is Welch's."""
+    """Across scenarios with other seeds nothing is paired; the interval and the chance are Welch's."""
     a, b = run(0.5), run(0.7)
     b.manifest["seed"] = 2
     for side, name in ((a, "calm"), (b, "storm")):
@@ -166,5 +166,7 @@ def test_other_people_are_two_samples():
         [np.mean(side.turns["end"][side.turns["replica"] == r] == "goal_met") for r in range(8)]
         for side in (a, b)
     ]
-    test = stats.ttest_ind(means[1], means[0], equal_var=False).confidence_interval(0.95)
-    assert (completion.low, completion.high) == pytest.approx((test.low, test.high), abs=1e-6)
+    test = stats.ttest_ind(means[1], means[0], equal_var=False)
+    bounds = test.confidence_interval(0.95)
+    assert (completion.low, completion.high) == pytest.approx((bounds.low, bounds.high), abs=1e-6)
+    assert completion.p == pytest.approx(test.pvalue, rel=1e-6)

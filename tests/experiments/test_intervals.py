@@ -21,6 +21,7 @@ from rehearse.experiments.intervals import (
     linearised_quantile,
     paired,
     t_interval,
+    signed_gap,
     widest_gap,
     wilson,
 )
@@ -161,11 +162,13 @@ def test_the_widest_of_equal_groups_is_no_finding():
 
 
 def test_a_real_gap_is_found():
-    """A group that differs by ten standard errors is found, with the gap inside the interval."""
+    """A group that differs by ten standard errors is found, with the gap inside the interval, and its sign."""
     values = normal("gap", (3, 10)) * 0.1
     values[2] += 1.0
     found = widest_gap([Sample.of_replicas(v) for v in values], 0.95)
     assert 0.5 < found.low <= found.estimate <= found.high < 1.5
+    signed = signed_gap([Sample.of_replicas(v) for v in values[1:]], 0.95)
+    assert -1.5 < signed.low <= signed.estimate <= signed.high < -0.5
 
 
 def test_two_groups_without_events_may_still_differ():

@@ -203,6 +203,14 @@ def test_a_plan_that_makes_no_sense_is_told_so_before_anything_is_run(change, sa
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("wrong", [{"shard": (3, 2)}, {"on": "mars"}])
+def test_a_place_that_there_is_not_is_told_so_before_anything_is_written(wrong, tmp_path):
+    """A shard or a cluster that cannot be leaves no folder that would then have to be resumed."""
+    with pytest.raises(UserError, match="shard 3/2|on mars"):
+        rehearse.sweep({"run": "math:floor", "axes": {"x": [1]}}, out=tmp_path / "s", jobs=0, **wrong)
+    assert not (tmp_path / "s").exists()
+
+
 def test_points_of_designs(tmp_path):
     """Ranges, logs, steps and whole numbers become the points that they say; seeds are shared or not."""
     (tmp_path / "model.py").write_text("def f(**given):\n    return 0.0\n")
@@ -217,6 +225,9 @@ def test_points_of_designs(tmp_path):
         "common_random_numbers": False,
     }
     found = rehearse.sweep(plan, out=tmp_path / "product", jobs=0)
+    with pytest.raises(UserError, match="highest=True"):
+        found.best("value")
+    assert found.best("value", highest=True)["point"] == 0
     rows = found.query("SELECT a, b, c, seed FROM runs")
     assert len(set(zip(*(rows[name].tolist() for name in "abc"), strict=True))) == 5 * 3 * 2
     assert sorted(set(rows["a"].tolist())) == [0.0, 0.25, 0.5, 0.75, 1.0]
