@@ -262,7 +262,9 @@ def widest_gap(samples: Sequence[Sample], confidence: float, method: Method = FI
 def signed_gap(samples: Sequence[Sample], confidence: float, method: Method = FIXED) -> Interval:
     """Return the difference of the first of two groups minus the second; nothing is known of other numbers."""
     if len(samples) != 2 or not all(s.size for s in samples):
-        return Interval(math.nan, math.nan, math.nan, confidence, 0, samples[0].unit if samples else "replicas")
+        return Interval(
+            math.nan, math.nan, math.nan, confidence, 0, samples[0].unit if samples else "replicas"
+        )
     return _difference(samples[0], samples[1], confidence, method)
 
 

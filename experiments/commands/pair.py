@@ -43,7 +43,12 @@ Model = Annotated[
     str | None,
     typer.Option(metavar="REF", help="With which model to rehearse scenarios. Default: each with its own."),
 ]
-Across = Annotated[bool, typer.Option("--across", help="Compare two runs though their scenarios differ; paired by seed and number.")]
+Across = Annotated[
+    bool,
+    typer.Option(
+        "--across", help="Compare two runs though their scenarios differ; paired by seed and number."
+    ),
+]
 Where = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where new runs go, DIR/a and DIR/b, and DIR/compare.html.")
 ]

@@ -323,7 +323,11 @@ def check(criteria: Iterable[Criterion], groups: Sequence[str]) -> None:
     """Raise ScenarioError where a criterion names a metric or group that there is not."""
     for criterion in criteria:
         metric = find(criterion.metric)
-        if isinstance(metric.measure, Gap) and metric.measure.signed and not metric.measure.among(len(groups)):
+        if (
+            isinstance(metric.measure, Gap)
+            and metric.measure.signed
+            and not metric.measure.among(len(groups))
+        ):
             problem = f"{criterion.metric!r} is between two groups, and there are {len(groups)}."
             raise ScenarioError(problem, f"Write '{GAP}{metric.measure.of.name}' for the largest of many.")
         if OPINION in criterion.metric and not criterion.opinion:

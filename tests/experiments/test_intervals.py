@@ -162,7 +162,7 @@ def test_the_widest_of_equal_groups_is_no_finding():
 
 
 def test_a_real_gap_is_found():
-    """A group that differs by ten standard errors is found, with the gap inside the interval, and its sign."""
+    """A group that differs by ten standard errors is found: the gap lies in the interval, with its sign."""
     values = normal("gap", (3, 10)) * 0.1
     values[2] += 1.0
     found = widest_gap([Sample.of_replicas(v) for v in values], 0.95)
