@@ -205,9 +205,7 @@ def _names(record: Readable) -> tuple[tuple[object, ...], ...]:
 def _same_world(a: Readable, b: Readable) -> None:
     worlds = [side.scenario.world.name for side in (a, b) if isinstance(side, RunRecord)]
     if len(set(worlds)) > 1:
-        problem = (
-            f"the runs are of two worlds, {worlds[0]} and {worlds[1]}, whose numbers mean different things."
-        )
+        problem = f"the runs are of two worlds, {' and '.join(worlds)}, and mean different things."
         raise UserError(problem, "Compare runs of one world; `rehearse report RUN` tells of each by itself.")
 
 

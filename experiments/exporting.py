@@ -121,6 +121,7 @@ def export(
     table = _with_what_was_seen(record, cases, list(reasons), policy)
     counted = {name: int(cases.numbers(f"why_{i}").sum()) for i, name in enumerate(reasons)}
     told = _manifest(record, file, table, reasons, counted, where)
+    file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".csv":
         write_text(file, _as_csv(table))
     else:

@@ -175,9 +175,9 @@ def _for_skew(sample: Sample, confidence: float) -> float:
     """Return how much wider an interval over people must be where a few of them carry the mean.
 
     The first term of the error of t's coverage (Hall, "Theoretical comparison of bootstrap confidence
-    intervals", Annals of Statistics 16, 1988), for values of skewness γ and excess kurtosis κ. It is taken off
-    what the interval misses rather than put onto its width, 1 / (1 − x) for 1 + x, as who missed the few who
-    carry the mean sees too little of either. Replicas are means over many people, which are not skewed.
+    intervals", Annals of Statistics 16, 1988), for values of skewness γ and excess kurtosis κ; as 1 / (1 − x)
+    rather than 1 + x, for a sample that missed some of the few shows too little of either. Replicas are means
+    over many people, which are not skewed.
     """
     if sample.unit != "users" or sample.size < 2 or sample.constant:
         return 1.0
@@ -260,11 +260,10 @@ def widest_gap(samples: Sequence[Sample], confidence: float, method: Method = FI
 
 
 def signed_gap(samples: Sequence[Sample], confidence: float, method: Method = FIXED) -> Interval:
-    """Return the difference of the first of two groups minus the second; nothing is known of other numbers."""
+    """Return the difference of the first of two groups minus the second; NaN for other numbers of them."""
     if len(samples) != 2 or not all(s.size for s in samples):
-        return Interval(
-            math.nan, math.nan, math.nan, confidence, 0, samples[0].unit if samples else "replicas"
-        )
+        unit = samples[0].unit if samples else "replicas"
+        return Interval(math.nan, math.nan, math.nan, confidence, 0, unit)
     return _difference(samples[0], samples[1], confidence, method)
 
 

@@ -45,9 +45,7 @@ Model = Annotated[
 ]
 Across = Annotated[
     bool,
-    typer.Option(
-        "--across", help="Compare two runs though their scenarios differ; paired by seed and number."
-    ),
+    typer.Option("--across", help="Compare runs though their scenarios differ."),
 ]
 Where = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where new runs go, DIR/a and DIR/b, and DIR/compare.html.")

@@ -139,6 +139,9 @@ def _at(data: Any, keys: Sequence[str], path: str) -> Any:
 
 def _index(there: list[Any], key: str, path: str) -> int:
     if not key.isdecimal() or int(key) >= len(there):
-        problem = f"the scenario has no {path}: the list has {len(there)} entries, the first of which is 0."
+        entries = (
+            f"the list has {len(there)} entries, the first of which is 0" if there else "the list is empty"
+        )
+        problem = f"the scenario has no {path}: {entries}."
         raise UserError(problem, "Look at it with `rehearse show SCENARIO --resolved`.")
     return int(key)

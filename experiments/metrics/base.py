@@ -138,7 +138,7 @@ class Gap:
 
     def among(self, groups: int) -> bool:
         """Return whether there is one among so many groups."""
-        return groups == 2 if self.signed else groups > 1  # noqa: PLR2004 - two have one difference
+        return groups == 2 if self.signed else groups > 1
 
     def between(self, samples: Sequence[Sample], confidence: float, method: Method = FIXED) -> Interval:
         """Return its interval from a sample of each group."""

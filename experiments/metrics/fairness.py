@@ -3,8 +3,8 @@
 A world that says yes or no records `selected` (1 for a yes, 0 for a no) and `qualified` (1 where yes was
 right by the ground truth, 0 where not; -1 where that is not known). With `gap:` before a name it is the
 largest difference between groups, as `gap:true_positive_rate`, the gap of equal opportunity (Hardt, Price
-and Srebro 2016), and `gap:selection_rate`, that of demographic parity. `difference:` is the same of two groups
-with its sign, the first minus the second.
+and Srebro 2016), and `gap:selection_rate`, that of demographic parity. `difference:` is the same of two
+groups with its sign, the first minus the second.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 A name is one of METRICS, or `gap:` (of two groups with a sign: `difference:`) and one of those that can be
 taken of a group, or a measure of opinions and the column that is taken for one (`echo:trust`), or `mean:`
-and a recorded column, or one of repeated sessions (`pass^3`, `pass@3`), or the number of alarms (`alarms`, `alarms:acceptance`), or that of a
-plug-in (a factory without arguments in the entry-point group `rehearse.checks` returns a Metric).
+and a recorded column, or one of repeated sessions (`pass^3`, `pass@3`), or the number of alarms (`alarms`,
+`alarms:acceptance`), or that of a plug-in (a factory without arguments in the entry-point group
+`rehearse.checks` returns a Metric).
 """
 
 from __future__ import annotations
@@ -323,13 +324,10 @@ def check(criteria: Iterable[Criterion], groups: Sequence[str]) -> None:
     """Raise ScenarioError where a criterion names a metric or group that there is not."""
     for criterion in criteria:
         metric = find(criterion.metric)
-        if (
-            isinstance(metric.measure, Gap)
-            and metric.measure.signed
-            and not metric.measure.among(len(groups))
-        ):
+        gap = metric.measure
+        if isinstance(gap, Gap) and gap.signed and not gap.among(len(groups)):
             problem = f"{criterion.metric!r} is between two groups, and there are {len(groups)}."
-            raise ScenarioError(problem, f"Write '{GAP}{metric.measure.of.name}' for the largest of many.")
+            raise ScenarioError(problem, f"Write '{GAP}{gap.of.name}' for the largest of many.")
         if OPINION in criterion.metric and not criterion.opinion:
             problem = f"{criterion.metric!r} is what a language model thinks, which decides no criterion."
             raise ScenarioError(problem, "Leave it to the table of metrics, or say `opinion: true`.")

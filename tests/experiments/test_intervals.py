@@ -20,8 +20,8 @@ from rehearse.experiments.intervals import (
     linearised,
     linearised_quantile,
     paired,
-    t_interval,
     signed_gap,
+    t_interval,
     widest_gap,
     wilson,
 )
