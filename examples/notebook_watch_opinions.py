@@ -104,4 +104,4 @@ charts = society.charts()
 for name in ("polarisation", "echo"):
     first, last = charts[name].rows[0], charts[name].rows[-1]
     print(f"{name}: {first['mean']:.3f} to {last['mean']:.3f} ({last['low']:.3f} to {last['high']:.3f})")
-print(charts["ties"].title, "is a graph of", len(charts["ties"].rows), "ties.")
+print(f"{charts['ties'].title}: {len(charts['ties'].rows)} ties")

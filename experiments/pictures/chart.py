@@ -53,6 +53,13 @@ class Chart:
         found = data if isinstance(data, list) else [data]
         return [dict(row) for row in next((one["values"] for one in found if one.get("values")), ())]
 
+    @property
+    def notes(self) -> list[str]:
+        """Return what the letters in the chart stand for: what happened when."""
+        layers = self.spec.get("layer", ())
+        rows = [row for layer in layers for row in layer.get("data", {}).get("values", ()) if "letter" in row]
+        return list(dict.fromkeys(str(row["note"]) for row in rows))
+
     def vega_lite(self, *, width: int = 640) -> Spec:
         """Return a specification that draws the same anywhere; of Vega for a graph, beyond Vega-Lite."""
         return alone(self.spec, width=width)
@@ -177,8 +184,9 @@ def inline(charts: Iterable[Chart]) -> str:
 def _image(chart: Chart) -> str:
     """Return the chart as an image: marks inside one drawing then never answer to names in another."""
     drawn = b64encode(chart.svg().encode()).decode()
-    title = escape(chart.title, quote=True)
-    return f'<img src="data:image/svg+xml;base64,{drawn}" alt="{title}" style="display:block;max-width:100%">'
+    told = f'alt="{escape(chart.title, quote=True)}" style="display:block;max-width:100%"'
+    notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in chart.notes)
+    return f'<img src="data:image/svg+xml;base64,{drawn}" {told}>{notes}'
 
 
 def _height(spec: Mapping[str, Any]) -> int:

@@ -36,7 +36,7 @@ def section(record: RunRecord, add: Callable[[dict[str, Any]], str]) -> dict[str
         return None
     alike = _alike(people, ties)
     return {
-        "id": add(charts.named(graph(people, ties), "ties", "Who knows whom")),
+        "id": add(charts.named(graph(people, ties), "ties", "Who knows whom, and how satisfied they are")),
         "people": len(people),
         "ties": len(ties),
         "replica": ties[0]["replica"],

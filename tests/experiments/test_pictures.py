@@ -13,6 +13,7 @@ from rehearse.experiments.cli import main
 from rehearse.experiments.deciding import Decision, Standing
 from rehearse.experiments.pictures import drawing, markup
 from rehearse.experiments.pictures.alone import alone
+from rehearse.experiments.pictures.chart import Chart
 from rehearse.experiments.report import charts as of_reports
 
 VEGA_LITE = "application/vnd.vegalite.v5+json"
@@ -206,6 +207,17 @@ def test_tables_say_how_many_rows_they_leave_out():
     told = markup.table(["name", "n"], [[f"row {i}", i] for i in range(25)])
     assert "5 rows more" in told
     assert told.count('class="n"') == 21
+
+
+def test_letters_are_told_beside_the_chart():
+    """A chart with marks says what each letter stands for, in its page too."""
+    marks = [{"tick": 3, "letter": "A", "kind": "drift", "note": EVIL}]
+    spec = of_reports.actions(
+        [{"tick": t, "item": 0, "share": 1.0} for t in range(6)], [(0, "x")], "day", marks
+    )
+    chart = Chart("answers", of_reports.named(spec, "answers", "Answers"))
+    assert chart.notes == [f"A: {EVIL}"]
+    assert EVIL in Seen(chart.html().partition("<main>")[2].partition("</main>")[0]).text
 
 
 def test_legends_of_places_take_no_code():
