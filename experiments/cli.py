@@ -84,6 +84,7 @@ app = typer.Typer(
 )
 for _name, _command, _summary in COMMANDS:
     app.command(_name, short_help=_summary)(_command)
+app.add_typer(catalogue.app, name="catalogue", short_help="Audit the catalogue, add to it, retire from it.")
 
 
 @app.callback(invoke_without_command=True)

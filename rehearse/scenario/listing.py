@@ -63,13 +63,13 @@ def catalogue(folder: Path | None = None, *, retired: bool = False) -> list[List
     return [entry for entry in found if retired or not entry.about.retired]
 
 
-def find(ref: str) -> Path:
+def find(ref: str, folder: Path | None = None) -> Path:
     """Return the file of a scenario by its name, or name@version; raises NotFoundError where there is none.
 
     One that is retired is found with a warning that says why it is.
     """
     name, at, version = ref.partition("@")
-    known = _files(None)  # reading those of other names would cost every command a quarter of a second
+    known = _files(folder)  # reading those of other names would cost every command a quarter of a second
     versions = _listed(file for file in known if named(file) == name)
     if not versions:
         problem = f"there is no scenario {name!r} in the catalogue."
