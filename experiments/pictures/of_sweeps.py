@@ -180,15 +180,19 @@ def text(sweep: Sweep) -> str:
         return f"Sweep {sweep.folder}, of which nothing is there any more"
     heads, rows = rows_of(sweep)
     more = [f"… {len(rows) - markup.MOST:,} points more"] if len(rows) > markup.MOST else []
-    return "\n".join([_lede(sweep), *table_of(heads, rows[: markup.MOST]), *more])
+    table = table_of(heads, rows[: markup.MOST]) if rows else []
+    return "\n".join([_lede(sweep), *table, *more, *_errors(sweep)])
 
 
 def tables(sweep: Sweep) -> str:
     """Return a row a point as HTML, and what failed."""
     heads, rows = rows_of(sweep)
-    errors = list(dict.fromkeys(sweep.failed["error"].tolist()))[:FEW]
-    said = [markup.said(f"Failed: {error}") for error in errors]
-    return markup.block(_lede(sweep), [markup.table(heads, rows), *said])
+    table = [markup.table(heads, rows)] if rows else []
+    return markup.block(_lede(sweep), [*table, *map(markup.said, _errors(sweep))])
+
+
+def _errors(sweep: Sweep) -> list[str]:
+    return [f"Failed: {error}" for error in list(dict.fromkeys(sweep.failed["error"].tolist()))[:FEW]]
 
 
 def _lede(sweep: Sweep) -> str:

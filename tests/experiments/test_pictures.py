@@ -202,6 +202,16 @@ def test_a_sweep_has_a_report(swept, capsys):
     assert all(colour.startswith("#") for shades in blended for colour in shades)
 
 
+def test_a_sweep_that_failed_says_why(tmp_path):
+    """Where every run failed there is no chart, and the errors stand in the text and in the HTML."""
+    (tmp_path / "model.py").write_text("def f(x):\n    raise ValueError('no <b>luck</b>')\n")
+    plan = {"run": f"{tmp_path / 'model.py'}:f", "axes": {"x": [1, 2]}}
+    failed = rehearse.sweep(plan, out=tmp_path / "sweep", jobs=0)
+    assert not failed.charts()
+    assert "no <b>luck</b>" in str(failed)
+    assert "no <b>luck</b>" in Seen(failed._repr_mimebundle_()["text/html"]).text
+
+
 def test_tables_say_how_many_rows_they_leave_out():
     """A long table ends with the number of rows that are not shown; numbers stand to the right."""
     told = markup.table(["name", "n"], [[f"row {i}", i] for i in range(25)])
