@@ -110,7 +110,7 @@ def test_events_are_left_out_by_their_numbers_of_before():
     ("change", "said"),
     [
         (Change(), "nothing is to be otherwise"),
-        (Change(without=["faults.9"]), "the list has 0 entries"),
+        (Change(without=["faults.9"]), "the list is empty"),
         (Change(without_ties=["0_3"]), "is no tie"),
         (Change(instead=["score~3"]), "does not say what people have instead"),
     ],
