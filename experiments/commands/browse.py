@@ -20,6 +20,7 @@ HEADINGS: dict[Kind, str] = {
     "people": "Models of people (people.model)",
     "rules": "Social rules (people.society.rules)",
     "policies": "Policies (--policy NAME)",
+    "clients": "Language models that lend words (world.settings.client)",
 }
 
 
