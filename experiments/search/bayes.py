@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rehearse.errors import NotFoundError
-from rehearse.experiments.search.searchers import Margins
+from rehearse.experiments.search.searchers import FIRST, AtRandom, Margins
 from rehearse.experiments.search.space import Point
 
-FIRST = 12
-"""Points drawn at random before anything is modelled."""
 NONE = 1e6
 """What is told of a point where nothing can be measured: far from failing."""
 
@@ -34,6 +32,9 @@ class Bayes:
                 seed=seed % 2**32, n_startup_trials=FIRST, multivariate=True, constant_liar=True
             )
         self._study = optuna.create_study(sampler=sampler)
+        start = AtRandom(choices, seed)
+        for number in range(FIRST):
+            self._study.enqueue_trial(self._given(start.point(number)))
         self._asked: list[Any] = []
 
     def ask(self, count: int) -> list[Point]:
@@ -46,6 +47,10 @@ class Bayes:
         del points
         for trial, margin in zip(self._asked, margins, strict=True):
             self._study.tell(trial, NONE if margin is None else margin)
+
+    def _given(self, point: Point) -> dict[str, Any]:
+        rows = zip(self._sides, point, self._choices, strict=True)
+        return {name: min(int(u * n), n - 1) if n else u for name, u, n in rows}
 
     def _point(self, given: dict[str, Any]) -> Point:
         values = [given[name] for name in self._sides]

@@ -59,12 +59,12 @@ def _holding(done: Search, space: Room, trials: Trials) -> Evaluation | None:
     """Return the worst evaluation that fails with seeds, too, which the search never had."""
     failing = sorted((e for e in done.evaluations if e.outcome.fails), key=lambda e: e.outcome.margin or 0.0)
     for one in failing[:CANDIDATES]:
-        if _still(space.scenario(one.values), Aim((one.outcome.criterion,)), trials):
+        if still(space.scenario(one.values), Aim((one.outcome.criterion,)), trials):
             return one
     return None
 
 
-def _still(scenario: Scenario, target: Aim, trials: Trials) -> bool:
+def still(scenario: Scenario, target: Aim, trials: Trials) -> bool:
     """Tell whether a scenario fails with its own seed and with the next ones."""
     return all(trials.outcomes([_with_seed(scenario, more)], target)[0].fails for more in range(FRESH + 1))
 
@@ -83,7 +83,7 @@ def _shrunk(
         data=found.model_dump(mode="json", exclude={"search"}),
         written=before,
         fields=[field.name for field in reversed(done.region)],
-        fails=partial(_still, target=target, trials=trials),
+        fails=partial(still, target=target, trials=trials),
         budget=done.budget,
     )
     least = path.least()

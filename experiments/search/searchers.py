@@ -1,6 +1,7 @@
 """Who proposes points. A searcher is asked for some, and told how far each was from failing.
 
-The same seed and the same answers give the same points, whoever makes the runs. `None` is told for a point
+The same seed and the same answers give the same points, whoever makes the runs. With the same seed all begin
+with the same points at random, so that searchers can be compared in pairs. `None` is told for a point
 at which there is no scenario, or nothing to measure.
 """
 
@@ -18,6 +19,8 @@ from rehearse.errors import NotFoundError, did_you_mean
 from rehearse.experiments.search.space import Point
 
 Floats = NDArray[np.float64]
+FIRST = 12
+"""Points at random with which every searcher begins."""
 Margins = Sequence[float | None]
 
 
@@ -42,10 +45,13 @@ class AtRandom:
 
     def ask(self, count: int) -> list[Point]:
         """Return the next points."""
-        numbers = np.arange(self._asked, self._asked + count)
         self._asked += count
-        drawn = self._chance.uniform("search/random", 0, numbers, count=self._sides)
-        return [tuple(row) for row in drawn.tolist()]
+        return [self.point(number) for number in range(self._asked - count, self._asked)]
+
+    def point(self, number: int) -> Point:
+        """Return a point by its number, from 0."""
+        drawn = self._chance.uniform("search/random", 0, np.array([number]), count=self._sides)
+        return _point(drawn[0])
 
     def tell(self, points: Sequence[Point], margins: Margins) -> None:
         """Learn nothing."""
@@ -59,13 +65,14 @@ class Evolution:
     drawn from `STEPS` for each child; one child in ten is drawn at random. At a border it turns back.
     """
 
-    FIRST, BEST = 12, 6
+    BEST = 6
     STEPS = (0.3, 0.1, 0.03)
     STRAYS = 0.1
 
     def __init__(self, choices: Sequence[int], seed: int) -> None:
         """Take how many values each field is one of (0: a range), and the root of the draws."""
         self._lists = np.array(choices, dtype=np.int64) > 0
+        self._random = AtRandom(choices, seed)
         self._chance, self._asked = Chance(seed), 0
         self._heard: list[tuple[float, int, Point]] = []
 
@@ -84,17 +91,18 @@ class Evolution:
 
     def _child(self, number: int, best: list[Floats]) -> Point:
         sides = len(self._lists)
-        drawn = self._chance.uniform("search/evolution", 0, np.array([number]), count=4 + 3 * sides)[0]
-        fresh, taken, moved = drawn[4:].reshape(3, sides)
-        if number < self.FIRST or not best or drawn[0] < self.STRAYS:
-            return _point(fresh)
+        drawn = self._chance.uniform("search/evolution", 0, np.array([number]), count=4 + 2 * sides)[0]
+        taken, moved = drawn[4:].reshape(2, sides)
+        stray = self._random.point(number)
+        if number < FIRST or not best or drawn[0] < self.STRAYS:
+            return stray
         # The square of a uniform number is small more often than not: better parents are likelier.
         one, other = (best[int(u * u * len(best))] for u in drawn[1:3])
         child = np.where(taken < 0.5, one, other)
         step = self.STEPS[int(drawn[3] * len(self.STEPS))]
         normal = self._chance.normal("search/step", 0, np.array([number]), count=sides)[0]
         moves = moved < max(1.0 / sides, 0.3)
-        child = np.where(moves, np.where(self._lists, fresh, _reflected(child + step * normal)), child)
+        child = np.where(moves, np.where(self._lists, stray, _reflected(child + step * normal)), child)
         return _point(child)
 
 
