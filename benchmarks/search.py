@@ -1,6 +1,6 @@
 """Does the search find planted defects? Five models, three searchers, equal budgets, twenty seeds each.
 
-    python benchmarks/search.py [--budget 40] [--seeds 20] [--only lender,seller]
+    python benchmarks/search.py [--budget 60] [--seeds 20] [--only lender,seller]
     python benchmarks/search.py --table          # of all that was measured, into benchmarks/search.md
 
 A defect is found where an evaluation fails, with its seed and two that no searcher had. A search ends with
@@ -99,7 +99,7 @@ def _cell(found: list[int | None], budget: int) -> str:
 def main() -> None:
     """Measure, or write the table."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--budget", type=int, default=40)
+    options.add_argument("--budget", type=int, default=60)
     options.add_argument("--seeds", type=int, default=20)
     options.add_argument("--only", default=",".join(DEFECTS))
     options.add_argument("--table", action="store_true")

@@ -167,7 +167,7 @@ def composed(plan: Composition, stage: Stage, where: str = "", *, trust: bool = 
 
 def kind_of(name: str) -> type[Composition] | None:
     """Return the kind of policies made of others that is registered under a name; None: it is none."""
-    entry = registry.entries("policies").get(name)
+    entry = registry.built_in("policies", name)
     if entry is None or not entry.target.startswith("rehearse.policies."):
         return None
     made: Any = entry.load()

@@ -185,11 +185,16 @@ def entries(kind: Kind) -> dict[str, Entry]:
     return found | {entry.name: entry for entry in _BUILT_IN[kind]}
 
 
+def built_in(kind: Kind, name: str) -> Entry | None:
+    """Return what comes with Rehearse under a name; None where it is a plug-in's, or nobody's."""
+    return next((entry for entry in _BUILT_IN[kind] if entry.name == name), None)
+
+
 def find(kind: Kind, name: str) -> Entry:
     """Return the entry of a name, or raise NotFoundError that names the nearest ones."""
-    built_in = next((entry for entry in _BUILT_IN[kind] if entry.name == name), None)
-    if built_in is not None:  # plug-ins cannot replace it, and to look for them takes time
-        return built_in
+    there = built_in(kind, name)
+    if there is not None:  # plug-ins cannot replace it, and to look for them takes time
+        return there
     known = entries(kind)
     if name not in known:
         singular = SINGULAR[kind]

@@ -12,6 +12,7 @@ markup         tables in HTML
 plots          the charts that no report draws: forests, lines along an axis, heat maps, bars
 of_runs        the charts and tables of a run: those of its report
 of_sweeps      those of a sweep
+of_searches    those of a search for failure
 of_differences those of comparisons, counterfactuals and estimates
 """
 

@@ -7,6 +7,7 @@ budget goes on from a shorter one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any
 
 from rehearse.errors import UserError
 from rehearse.experiments import composition
+from rehearse.experiments.pictures.chart import page_of
 from rehearse.experiments.search.aims import Aim, aim
 from rehearse.experiments.search.inspecting import evaluated, looked_into
-from rehearse.experiments.search.results import EVALUATIONS, Evaluation, Search
+from rehearse.experiments.search.results import EVALUATIONS, PAGE, SUMMARY, Evaluation, Search
 from rehearse.experiments.search.searchers import best_installed, searcher
 from rehearse.experiments.search.space import Room, room
 from rehearse.experiments.search.trials import Trials
@@ -24,7 +26,7 @@ from rehearse.experiments.sweep import keeping
 from rehearse.experiments.sweep.conducting import jobs_of
 from rehearse.scenario.load import written
 from rehearse.scenario.model import Scenario
-from rehearse.tables import write_table
+from rehearse.tables import write_table, write_text
 
 SEARCHES = Path("searches")
 BATCH = 4
@@ -72,7 +74,7 @@ def search(
         problem = f"the policy of a search is given by reference, found {policy!r}."
         raise UserError(problem, "Put it in a file, and give FILE.py:NAME.")
     given = composition.with_policy(base, policy)
-    space, target = room(given, axes), aim(given, asked.against)
+    space, target = room(given, axes, origin), aim(given, asked.against)
     if asked.budget < 1:
         problem = f"a budget of {asked.budget} evaluations finds nothing."
         raise UserError(problem, "Give a budget of some dozens.")
@@ -90,6 +92,8 @@ def search(
             raise UserError(problem, "Mend the ranges under `search:`, or the scenario.")
         if asked.shrink and done.found:
             done = looked_into(done, space, trials, origin, policy)
+        write_text(folder / SUMMARY, json.dumps(done.data(), indent=1, default=str) + "\n")
+        write_text(folder / PAGE, page_of(done.charts().values(), done.markup(), f"Search in {base.name}"))
         return done
 
 

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rehearse.columns import Array, Columns
+from rehearse.experiments.pictures.showing import Shown
 from rehearse.experiments.search.aims import bound_of
 from rehearse.experiments.search.space import Point, Values
 from rehearse.experiments.search.trials import Outcome
 from rehearse.experiments.sweep.keeping import column_of, numbers_of, words_of
 
 if TYPE_CHECKING:
+    from rehearse.experiments.pictures.chart import Charts
     from rehearse.experiments.search.region import Field
     from rehearse.experiments.search.writing import Shrunk
 
-EVALUATIONS = "evaluations.parquet"
-SHOWN = 110
+EVALUATIONS, SUMMARY, PAGE = "evaluations.parquet", "search.json", "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Evaluation:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+@dataclass(frozen=True, slots=True, repr=False)
+class Search(Shown):
     """A search for failure, done."""
 
     folder: Path
@@ -105,6 +106,18 @@ class Search:
             "file": None if self.file is None else str(self.file),
         }
 
+    def charts(self) -> Charts:
+        """Return the margins as they were found, which fields matter, and the region, as charts by name."""
+        from rehearse.experiments.pictures.of_searches import charts
+
+        return charts(self)
+
+    def markup(self) -> str:
+        """Return what was found as HTML."""
+        from rehearse.experiments.pictures.of_searches import tables
+
+        return tables(self)
+
     def __str__(self) -> str:
         """Return what was found, as lines to print."""
         return "\n".join([*self._head(), *_region(self.region), *self._rest()])
@@ -138,10 +151,12 @@ def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+REGION = ("field", "matters", "found", "as written", "fails from", "to")
+
+
 def _region(fields: Sequence[Field]) -> list[str]:
     if not fields:
         return []
     from rehearse.experiments.commands.printing import table_of
 
-    names = ["field", "matters", "found", "as written", "fails from", "to"]
-    return ["", *table_of(names, [field.row() for field in fields])]
+    return ["", *table_of(list(REGION), [field.row() for field in fields])]

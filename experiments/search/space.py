@@ -14,7 +14,7 @@ from rehearse.experiments import composition
 from rehearse.experiments.sweep.designs import value_at
 from rehearse.policies.loading import pinned
 from rehearse.scenario.axes import Axis, Space
-from rehearse.scenario.document import Place, node_of, parse_value
+from rehearse.scenario.document import Place, node_of, parse, parse_value
 from rehearse.scenario.edit import put
 from rehearse.scenario.model import Scenario
 from rehearse.scenario.references import with_files
@@ -59,10 +59,11 @@ class Room:
         return value_of(self.base.model_dump(mode="json"), path)
 
 
-def room(base: Scenario, more: Mapping[str, Any] | None = None) -> Room:
+def room(base: Scenario, more: Mapping[str, Any] | None = None, origin: str | None = None) -> Room:
     """Return the space that a scenario declares, with fields added or replaced by `more`.
 
-    Raises ScenarioError where there is none, or a field is not one of a scenario.
+    Raises ScenarioError where there is none, or a field is not one of a scenario; `origin` is the file whose
+    line it then names.
     """
     axes: dict[str, Axis | tuple[Any, ...]] = dict(base.search or {})
     data = base.model_dump(mode="json")
@@ -71,10 +72,24 @@ def room(base: Scenario, more: Mapping[str, Any] | None = None) -> Room:
         problem = f"the scenario {base.name!r} does not say where to search."
         remedy = "Declare `search: {people.count: {range: [10, 100], whole: true}}`, or give --axis."
         raise ScenarioError(problem, remedy)
-    found = Room(base, axes)
+    found, lines = Room(base, axes), _lines(origin)
     for path, axis in axes.items():
-        _must_fit(found, path, axis)
+        try:
+            _must_fit(found, path, axis)
+        except ScenarioError as error:
+            where = "" if path in (more or {}) else lines.get(path, "")
+            raise ScenarioError(where + error.problem, error.remedy) from None
     return found
+
+
+def _lines(origin: str | None) -> dict[str, str]:
+    """Return where the fields of a file's space are written, as the beginning of a message."""
+    path = Path(origin or "")
+    if path.suffix not in {".yaml", ".yml"} or not path.is_file():
+        return {}
+    given = parse(path.read_bytes(), str(path)).child("search")
+    fields = given.value if given is not None and isinstance(given.value, dict) else {}
+    return {name: f"{node.place}: " for name, node in fields.items()}
 
 
 def typed(text: str) -> tuple[str, Any]:

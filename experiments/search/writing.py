@@ -20,7 +20,7 @@ from rehearse.tables import write_text
 
 FILE = "found.yaml"
 WIDTH = 108
-OWN = ("name", "version", "title", "description", "criteria", "search")
+OWN = ("name", "version", "title", "description", "about", "criteria", "search")
 """What the new scenario says itself."""
 
 
@@ -74,7 +74,8 @@ def write(
         changes = differences(data_of(base), data_of(wanted), lean)
         gone = {"search": None} if base.search else {}
         rest = {key: value for key, value in changes.items() if key not in OWN}
-        write_text(path, _text(own, {"extends": ref} | rest | {"criteria": _criteria(outcome)} | gone))
+        said = {"extends": ref, "about": _about(base)} | rest | {"criteria": _criteria(outcome)} | gone
+        write_text(path, _text(own, said))
         if _same(load(path), wanted):
             return path
     write_text(
@@ -108,6 +109,21 @@ def _own(least: Scenario, outcome: Outcome, story: str) -> dict[str, str]:
     name = re.sub(r"[^A-Za-z0-9_.\-]+", "-", f"{least.name}-breaks-{told(outcome.criterion)}").strip("-")
     title = f"Where {least.name} fails: {bound_of(outcome.criterion)}"
     return {"name": name[:80], "title": title, "description": story}
+
+
+def _about(base: Scenario) -> dict[str, Any]:
+    """Return what a catalogue says of the new scenario: as of the original, and that it is hostile."""
+    kept = (
+        {}
+        if base.about is None
+        else base.about.model_dump(include={"category", "owner", "risk"}, mode="json")
+    )
+    given = {key: value for key, value in kept.items() if value}
+    return given | {
+        "layer": "hostile",
+        "rationale": f"A search for failure in {base.name} found it.",
+        "suites": ["stress"],
+    }
 
 
 def _criteria(outcome: Outcome) -> list[dict[str, Any]]:
