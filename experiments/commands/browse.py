@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -72,7 +72,7 @@ def show(
     from rehearse.scenario.load import load, to_yaml
     from rehearse.scenario.resolved import data_of
 
-    named = parts.parts_named(scenario, tuple(HEADINGS))
+    named = parts.parts_named(scenario, get_args(Kind))
     for entry in named:
         typer.echo("\n".join(parts.told(entry)) + "\n")
     if named:
