@@ -53,7 +53,7 @@ class Rehearsals:
         if self._stood:
             done = [entry for entry in self.entries if entry.ref in self._stood]
             found = self._rehearsed(done)
-            terminalreporter.write_line(f"rehearsed {len(done)} scenarios: {found.page}")
+            terminalreporter.write_line(f"Suite {self.name}: {found.page}")
 
     def stood(self, entry: Listed) -> Stood:
         """Return how the model stands in a scenario, which is run when it is asked for first."""

@@ -65,10 +65,10 @@ def retire(name: str, because: str, folder: Path | None = None) -> Path:
         problem = f"{name} is retired without a reason."
         raise UserError(problem, 'Say why: --because "…".')
     file = find(name, folder)
-    _can_be_written(file.parent)
     if file.parent.resolve() != own(folder).resolve():
         problem = f"{name} comes with Rehearse and is not yours to retire."
         raise UserError(problem, "Leave it out where you do not want it: --only.")
+    _can_be_written(file.parent)
     told(file, {"retired": because.strip()})
     return file
 

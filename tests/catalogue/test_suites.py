@@ -83,7 +83,7 @@ def test_each_criterion_is_a_test(pytester):
     result.stdout.fnmatch_lines(
         ["*of 100 cases were served*: fail.*", "Why: people come to be served", "Report: *report.html"]
     )
-    result.stdout.fnmatch_lines(["rehearsed 2 scenarios: *suite.html"])
+    result.stdout.fnmatch_lines(["Suite tiny: *suite.html"])
     junit = (pytester.path / "junit.xml").read_text()
     assert 'classname="tiny.strict" name="served at least 1.1"' in junit
     assert junit.count("<testcase") == 4
