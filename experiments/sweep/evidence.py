@@ -104,6 +104,7 @@ class Undecided:
         rows = [(p.runs[0].point, s) for p in self.points for s in p.evidence.standings if p.evidence.runs]
         named = [name for name in Standing.model_fields if name != "sentence"]
         told = {name: [getattr(standing, name) for _, standing in rows] for name in named}
+        told["group"] = [group or "" for group in told["group"]]  # everybody, as in the results
         return Columns(
             {"point": np.array([point for point, _ in rows], dtype=np.int64)}
             | {name: _column(values) for name, values in told.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,19 @@ def resolved(reference: str, folder: Path) -> str:
         problem = f"run: {reference!r} names no function."
         raise UserError(problem, "Write module:function, or FILE.py:function.")
     return whole
+
+
+def must_take(reference: str, axes: Iterable[str]) -> None:
+    """Raise UserError where a function cannot be called with the axes of a plan."""
+    given = dict.fromkeys(axes)
+    try:
+        seed = {SEED: None} if _takes_seed(reference) else {}
+        inspect.signature(_loaded(reference)).bind(**(seed | given))
+    except ValueError:  # a builtin that does not tell
+        return
+    except TypeError as error:
+        problem = f"axes: {reference.rpartition(':')[2]} cannot be called with {', '.join(given)}: {error}."
+        raise UserError(problem, "Name the axes as its parameters are named.") from None
 
 
 def code_of(reference: str) -> str:

@@ -79,6 +79,7 @@ def seeds_of(planned: Planned, point: int, first: int, count: int | None = None)
 
 def _of_functions(planned: Planned, seeds: int | None) -> Iterator[Run]:
     function = functions.resolved(planned.plan.run or "", planned.folder)
+    functions.must_take(function, planned.axes)
     code = functions.code_of(function)
     for point, values in enumerate(points(planned)):
         given = dict(zip(planned.axes, values, strict=True))

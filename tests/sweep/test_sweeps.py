@@ -16,6 +16,7 @@ import pytest
 
 import rehearse
 from rehearse.errors import DataError, OutputError, UserError
+from rehearse.experiments.cli import main
 
 TRAVEL = {
     "scenario": "travel",
@@ -23,7 +24,7 @@ TRAVEL = {
     "axes": {"policy": ["greedy-v1", "random-v1"]},
     "seeds": [1, 2],
 }
-CLI = "import sys; from rehearse.experiments.cli import main; sys.exit(main(sys.argv[1:]))"
+RESUMED = "import sys, rehearse; rehearse.sweep(sys.argv[1], out=sys.argv[2], jobs=2, resume=True)"
 SLOW = """
 import os, time
 
@@ -128,30 +129,20 @@ def test_seeds_go_on_until_the_evidence_decides(tmp_path):
     assert 2 < len(alone.runs) < 6
     for name in ("verdict", "estimate", "low", "high"):
         assert told[name][0] == getattr(alone.criteria[0], name)
+    assert told["group"].tolist() == ["", ""]
     rehearse.sweep(plan, out=tmp_path / "there", jobs=2)
     one, other = ((tmp_path / name / "results.parquet").read_bytes() for name in ("here", "there"))
     assert one == other
 
 
-def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
+def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path, capsys):
     """Killed twice and resumed, a sweep gives the table of one that was not, and makes no run twice."""
     (tmp_path / "model.py").write_text(SLOW)
     axes = {"x": {"range": [0, 1], "steps": 10}}
     plan = tmp_path / "plan.yaml"
     plan.write_text(json.dumps({"run": "model.py:slow", "axes": axes, "seeds": 4}))
     whole = rehearse.sweep(plan, out=tmp_path / "whole", jobs=0)
-    command = [
-        sys.executable,
-        "-c",
-        CLI,
-        "sweep",
-        str(plan),
-        "--out",
-        str(tmp_path / "killed"),
-        "--jobs",
-        "2",
-    ]
-    command.append("--resume")
+    command = [sys.executable, "-c", RESUMED, str(plan), str(tmp_path / "killed")]
     for enough in (6, 20):
         process = subprocess.Popen(command, start_new_session=True)
         deadline = time.monotonic() + 60
@@ -160,7 +151,9 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert sum(_lines(tmp_path / "killed").values()) < 40
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    asked = ["sweep", str(plan), "--out", str(tmp_path / "killed"), "--jobs", "0", "--resume", "--json"]
+    assert main(asked) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == {"done": 40}
     assert set(_lines(tmp_path / "killed").values()) == {1}
     one, other = (tmp_path / name / "results.parquet" for name in ("whole", "killed"))
     assert one.read_bytes() == other.read_bytes()
@@ -213,7 +206,7 @@ def test_a_place_that_there_is_not_is_told_so_before_anything_is_written(wrong, 
 
 def test_points_of_designs(tmp_path):
     """Ranges, logs, steps and whole numbers become the points that they say; seeds are shared or not."""
-    (tmp_path / "model.py").write_text("def f(**given):\n    return 0.0\n")
+    (tmp_path / "model.py").write_text("def f(**given):\n    return 0.0\n\n\ndef g(b):\n    return b\n")
     plan = {
         "run": f"{tmp_path}/model.py:f",
         "axes": {
@@ -225,6 +218,8 @@ def test_points_of_designs(tmp_path):
         "common_random_numbers": False,
     }
     found = rehearse.sweep(plan, out=tmp_path / "product", jobs=0)
+    with pytest.raises(UserError, match=r"cannot be called with a: .*'b'"):
+        rehearse.sweep({"run": f"{tmp_path}/model.py:g", "axes": {"a": [1]}}, out=tmp_path / "g", jobs=0)
     with pytest.raises(UserError, match="highest=True"):
         found.best("value")
     assert found.best("value", highest=True)["point"] == 0
