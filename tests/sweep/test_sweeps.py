@@ -200,7 +200,7 @@ def test_a_plan_that_makes_no_sense_is_told_so_before_anything_is_run(change, sa
 def test_a_place_that_there_is_not_is_told_so_before_anything_is_written(wrong, tmp_path):
     """A shard or a cluster that cannot be leaves no folder that would then have to be resumed."""
     with pytest.raises(UserError, match=r"shard 3/2|on mars"):
-        rehearse.sweep({"run": "math:floor", "axes": {"x": [1]}}, out=tmp_path / "s", jobs=0, **wrong)
+        rehearse.sweep({"run": "statistics:fmean", "axes": {"data": [[1]]}}, out=tmp_path / "s", **wrong)
     assert not (tmp_path / "s").exists()
 
 
