@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from rehearse.scenario.base import Positive, Strict
 
+HOST = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(:[0-9]{1,5})?$"
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(HOST, text) is None:
+        problem = f"{text!r} is no host, such as models.example.com:443, 10.1.2.3 or [2001:db8::1]:443"
+        raise ValueError(problem)
+    return text
+
+
 Host = Annotated[
-    str, Field(min_length=1, max_length=260, pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(:[0-9]{1,5})?$")
+    str,
+    Field(min_length=1, max_length=260, json_schema_extra={"pattern": HOST}),
+    AfterValidator(_host),
 ]
 """`models.example.com`, `10.1.2.3:8080`, `[2001:db8::1]:443`."""
 

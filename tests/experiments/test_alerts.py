@@ -159,6 +159,8 @@ def test_a_receiver_may_be_told_where_the_model_may_not_call():
     assert alerts.receivers("http://alerts.example.com:9093/hook", scenario)
     with walled(scenario.sandbox), pytest.raises(PolicyLoadError, match=r"sandbox\.allow"):
         must_allow("alerts.example.com", 9093)
+    with pytest.raises(UserError, match="is no host, such as"):
+        rehearse.load("travel", settings={"sandbox.alerts": ["http://alerts.example.com"]})
 
 
 def test_the_command_line_sends_and_never_loses_the_run(tmp_path, receiver, capsys):
