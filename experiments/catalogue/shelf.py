@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from rehearse.errors import OutputError, ScenarioError, UserError
-from rehearse.scenario.about import About
 from rehearse.scenario.document import parse
 from rehearse.scenario.listing import Listed, catalogue, find, own, packaged
 from rehearse.scenario.load import digest, load, written
 from rehearse.scenario.model import Scenario
 from rehearse.scenario.references import without_folders
 from rehearse.scenario.resolved import data_of
-from rehearse.scenario.wrong import check
 from rehearse.tables import write_text
 
 WIDTH = 100
@@ -49,13 +47,15 @@ def add(file: Path, said: Mapping[str, Any], folder: Path | None = None) -> Path
     there = [entry for entry in catalogue(folder, retired=True) if entry.name == scenario.name]
     _must_be_new(scenario, there)
     version = max([scenario.version, *(entry.version + 1 for entry in there)])
+    where.mkdir(parents=True, exist_ok=True)
     target = where / f"{scenario.name}.yaml"
+    aside = target.with_suffix(".part")
+    write_text(aside, with_about(_versioned(text, version), said))
+    _must_be_the_same(scenario, aside, version)
     if target.is_file():
         before = parse(target.read_bytes(), str(target)).plain().get("version", 1)
         target.rename(target.with_name(f"{scenario.name}@{before}.yaml"))
-    where.mkdir(parents=True, exist_ok=True)
-    write_text(target, with_about(_versioned(text, version), about))
-    _must_be_the_same(scenario, target, version)
+    aside.replace(target)
     return target
 
 
@@ -76,7 +76,7 @@ def retire(name: str, because: str, folder: Path | None = None) -> Path:
 def stamp(entry: Listed, today: date) -> None:
     """Write into a scenario that it was looked at today, and as what."""
     _can_be_written(entry.file.parent)
-    told(entry.file, {"last_audited": today.isoformat(), "audited_as": fingerprint(load(entry.file))})
+    told(entry.file, {"last_audited": today, "audited_as": fingerprint(load(entry.file))})
 
 
 def fingerprint(scenario: Scenario) -> str:
@@ -99,30 +99,36 @@ def differences(a: str, b: str) -> list[tuple[str, Any, Any]]:
 
 def told(file: Path, said: Mapping[str, Any]) -> None:
     """Change what a file says about its scenario, and nothing else in it."""
-    text = file.read_text(encoding="utf-8")
-    before = parse(text, str(file)).plain().get("about") or {}
-    write_text(file, with_about(text, {**before, **said}))
+    write_text(file, with_about(file.read_text(encoding="utf-8"), said))
 
 
-def with_about(text: str, about: Mapping[str, Any]) -> str:
-    """Return the text of a scenario with another `about`."""
-    check(About, dict(about), under="about")
-    block = "\n".join(_lines(about)) + "\n"
+def with_about(text: str, said: Mapping[str, Any]) -> str:
+    """Return the text of a scenario whose `about` says this too; what else stands there stays as it is."""
     whole = text if text.endswith("\n") else f"{text}\n"
-    if _BLOCK.search(whole):
-        return _BLOCK.sub(lambda _: block, whole, count=1)
-    head, gap, rest = whole.partition("\n\n")
-    return f"{head.rstrip()}\n\n{block}\n{rest}" if gap else f"{whole}\n{block}"
+    found = _BLOCK.search(whole)
+    if found is None:
+        head, gap, rest = whole.partition("\n\n")
+        block = "about:\n" + "".join(_lines(said))
+        return f"{head.rstrip()}\n\n{block}\n{rest}" if gap else f"{whole}\n{block}"
+    block = found.group()
+    if not block.startswith("about:\n"):  # between brackets
+        said = {**parse(block, "about").plain()["about"], **said}
+        block = "about:\n"
+    for name, value in said.items():
+        block = re.sub(rf"^  {name}:.*\n(?:    .*\n)*", "", block, flags=re.MULTILINE)
+        block = f"{block.rstrip()}\n{_lines({name: value})}"
+    return f"{whole[: found.start()]}{block}\n{whole[found.end() :].lstrip()}"
 
 
-def _lines(about: Mapping[str, Any]) -> Iterator[str]:
-    yield "about:"
+def _lines(about: Mapping[str, Any]) -> str:
+    lines: list[str] = []
     for name, value in about.items():
         if isinstance(value, str) and len(value) > WIDTH:
-            yield f"  {name}: >-"
-            yield from (f"    {line}" for line in textwrap.wrap(value, WIDTH))
+            lines += [f"  {name}: >-", *(f"    {line}" for line in textwrap.wrap(value, WIDTH))]
         else:
-            yield from (f"  {line}" for line in written({name: value}).splitlines())
+            plain = f"{name}: {value}\n" if isinstance(value, date) else written({name: value})
+            lines += [f"  {line}" for line in plain.splitlines()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _versioned(text: str, version: int) -> str:
@@ -148,17 +154,20 @@ def _must_be_new(scenario: Scenario, there: list[Listed]) -> None:
             raise UserError(problem, f"It lies in {entry.file}.")
 
 
-def _must_be_the_same(scenario: Scenario, target: Path, version: int) -> None:
+def _must_be_the_same(scenario: Scenario, aside: Path, version: int) -> None:
+    """Raise UserError where a scenario is no more what it was, now that it lies somewhere else."""
     wanted = digest(scenario.model_copy(update={"version": version}))
     try:
-        found = digest(load(target))
+        found = digest(load(aside))
     except UserError as error:
-        target.unlink()
-        raise type(error)(error.problem, f"Put what it names beside it, into {target.parent}.") from None
+        aside.unlink()
+        raise type(error)(error.problem, f"Put what it names beside it, into {aside.parent}.") from None
     if found != wanted:
-        target.unlink()
-        problem = f"{target}: there it would be another scenario, since it names files by where it lies."
-        raise ScenarioError(problem, f"Put those into {target.parent} first.")
+        aside.unlink()
+        problem = (
+            f"{scenario.name} would be another scenario in {aside.parent}: it names files by where it lies."
+        )
+        raise ScenarioError(problem, f"Put those into {aside.parent} first.")
 
 
 def _can_be_written(folder: Path) -> None:
