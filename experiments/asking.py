@@ -52,7 +52,7 @@ def counterfactual(
     from rehearse.experiments.counterfactual import Change
     from rehearse.experiments.counterfactual import counterfactual as made
 
-    listed = [[one] if isinstance(one, str) else list(one) for one in (flip, instead, without, without_tie)]
+    listed = [_listed(one) for one in (flip, instead, without, without_tie)]
     run = isinstance(of, str | Path) and (Path(of) / "manifest.json").is_file()
     return made(
         Path(str(of)) if run else _loaded(of, changes),
@@ -98,7 +98,7 @@ def export(
     to: str | Path | None = None,
     *,
     failing: bool = True,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     where: str | None = None,
     policy: object | None = None,
 ) -> Exported:
@@ -110,7 +110,7 @@ def export(
     from rehearse.experiments.exporting import export as write
 
     target = None if to is None else Path(to)
-    return write(Path(run), target, failing=failing, only=only, where=where, policy=policy)
+    return write(Path(run), target, failing=failing, only=_listed(only), where=where, policy=policy)
 
 
 def least_change(
@@ -120,7 +120,7 @@ def least_change(
     *,
     tick: int | None = None,
     turn: int = 1,
-    may_change: Sequence[str] = (),
+    may_change: str | Sequence[str] = (),
     to: str | None = None,
     policy: object | None = None,
 ) -> LeastChange:
@@ -133,10 +133,17 @@ def least_change(
     from rehearse.record.reading import RunRecord
 
     record = RunRecord(run)
-    return search(record, user, replica, tick=tick, turn=turn, may_change=may_change, to=to, policy=policy)
+    return search(
+        record, user, replica, tick=tick, turn=turn, may_change=_listed(may_change), to=to, policy=policy
+    )
 
 
 def _loaded(given: Given, changes: Mapping[str, Any]) -> Scenario:
     from rehearse.experiments.api import load
 
     return load(given, **changes)
+
+
+def _listed(said: str | Sequence[str]) -> list[str]:
+    """Return what may be one name or several."""
+    return [said] if isinstance(said, str) else list(said)

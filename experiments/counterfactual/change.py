@@ -97,7 +97,7 @@ def _number(text: str) -> float | None:
 
 
 def _pair(text: str) -> list[int]:
-    found = TIE.fullmatch(text)
+    found = TIE.fullmatch(str(text))
     if found is None:
         problem = f"{text!r} is no tie."
         raise UserError(problem, "Write the ids of two people: 12-57.")

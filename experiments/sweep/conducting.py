@@ -86,12 +86,12 @@ def sweep(
     """
     planned = read(plan)
     listed = listed_runs(planned, trust=trust)
-    share = _share(planned, listed, shard)
+    share, many = _share(planned, listed, shard), jobs_of(jobs)
     _must_know(on, planned.plan)
     folder = out or SWEEPS / planned.name
     keeping.begin(folder, written(planned.plan.model_dump(mode="json", exclude_defaults=True)), resume=resume)
     try:
-        tally = _made(planned, share, folder, jobs_of(jobs), on, progress)
+        tally = _made(planned, share, folder, many, on, progress)
     except KeyboardInterrupt:
         gathered(planned, listed, folder)
         found = keeping.done(folder)
@@ -239,4 +239,7 @@ def _share(planned: Planned, listed: list[Run], shard: tuple[int, int]) -> list[
 
 def jobs_of(asked: int | None) -> int:
     """Return how many processes work where so many were asked for: one a core without a number."""
+    if asked is not None and asked < 0:
+        problem = f"jobs: {asked}: this is no whole number from 0."
+        raise UserError(problem, "Leave it out for a process a core, or write 0 to make the runs here.")
     return len(os.sched_getaffinity(0)) if asked is None else asked

@@ -37,7 +37,8 @@ def must_take(reference: str, axes: Iterable[str]) -> None:
     except ValueError:  # a builtin that does not tell
         return
     except TypeError as error:
-        problem = f"axes: {reference.rpartition(':')[2]} cannot be called with {', '.join(given)}: {error}."
+        name, those = reference.rpartition(":")[2], ", ".join(given) or "nothing"
+        problem = f"axes: {name} cannot be called with {those}: {error}."
         raise UserError(problem, "Name the axes as its parameters are named.") from None
 
 

@@ -196,10 +196,10 @@ def test_a_plan_that_makes_no_sense_is_told_so_before_anything_is_run(change, sa
     assert not (tmp_path / "s").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"shard": (3, 2)}, {"on": "mars"}])
+@pytest.mark.parametrize("wrong", [{"shard": (3, 2)}, {"on": "mars"}, {"jobs": -1}])
 def test_a_place_that_there_is_not_is_told_so_before_anything_is_written(wrong, tmp_path):
     """A shard or a cluster that cannot be leaves no folder that would then have to be resumed."""
-    with pytest.raises(UserError, match=r"shard 3/2|on mars"):
+    with pytest.raises(UserError, match=r"shard 3/2|on mars|jobs: -1"):
         rehearse.sweep({"run": "statistics:fmean", "axes": {"data": [[1]]}}, out=tmp_path / "s", **wrong)
     assert not (tmp_path / "s").exists()
 
