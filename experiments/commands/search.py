@@ -23,55 +23,59 @@ from rehearse.experiments.commands.printing import print_json, stdout_for_us, wh
 from rehearse.experiments.commands.progress import SearchBar
 
 FOUND = 1
+Against = Annotated[
+    str,
+    typer.Option(metavar="CRITERION", help="A criterion by its metric, METRIC[GROUP] of a group, or worst."),
+]
+Budget = Annotated[
+    str, typer.Option(metavar="N", help="Runs of the search; shrinking tries as many steps at most.")
+]
+Searcher = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="tpe (Optuna), evolution or random. Default: the best installed."),
+]
+OfSearcher = Annotated[str, typer.Option(metavar="N", help="Of the searcher; the runs have the scenario's.")]
+Axes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--axis",
+        metavar="PATH=RANGE",
+        help="A field and its range: [LOW, HIGH], {log: …}, {values: …}. May be repeated.",
+    ),
+]
+Where = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The folder of the search. Default: searches/NAME.")
+]
+Jobs = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Processes that work. Default: one a core; 0: none, all is made here."),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the search in the folder; no run is made again.")
+]
+Shrink = Annotated[
+    bool, typer.Option("--shrink/--no-shrink", help="Whether what is found is looked into and shrunk.")
+]
 
 
 def search(
     scenario: Wanted,
     *,
-    against: Annotated[
-        str,
-        typer.Option(
-            metavar="CRITERION", help="A criterion by its metric, METRIC[GROUP] of a group, or worst."
-        ),
-    ] = "worst",
-    budget: Annotated[
-        str, typer.Option(metavar="N", help="Runs of the search; shrinking takes as many at most.")
-    ] = "100",
-    searcher: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="tpe (Optuna), evolution or random. Default: the best installed."),
-    ] = None,
-    seed: Annotated[
-        str, typer.Option(metavar="N", help="Of the searcher; the runs have the scenario's.")
-    ] = "1",
-    axis: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATH=RANGE",
-            help="A field and its range: [LOW, HIGH], {log: …}, {values: …}. May be repeated.",
-        ),
-    ] = None,
+    against: Against = "worst",
+    budget: Budget = "100",
+    searcher: Searcher = None,
+    seed: OfSearcher = "1",
+    axes: Axes = None,
     policy: Model = None,
     sets: Sets = None,
     users: Users = None,
     ticks: Ticks = None,
     replicas: Replicas = None,
     data: Data = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder of the search. Default: searches/NAME.")
-    ] = None,
-    jobs: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N", help="Processes that work. Default: one a core; 0: none, all is made here."
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the search in the folder; no run is made again.")
-    ] = False,
-    shrink: Annotated[
-        bool, typer.Option("--shrink/--no-shrink", help="Whether what is found is looked into and shrunk.")
-    ] = True,
+    out: Where = None,
+    jobs: Jobs = None,
+    resume: Resume = False,
+    shrink: Shrink = True,
     as_json: AsJson = False,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -92,7 +96,7 @@ def search(
         found = conducting.search(
             base,
             asked,
-            axes=dict(typed(text) for text in axis or ()),
+            axes=dict(typed(text) for text in axes or ()),
             origin=scenario,
             policy=policy,
             data=data,
