@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import textwrap
@@ -20,6 +21,8 @@ from rehearse.tables import write_text
 
 FILE = "found.yaml"
 WIDTH = 108
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+"""Words that stand in YAML without quotes."""
 OWN = ("name", "version", "title", "description", "about", "criteria", "search")
 """What the new scenario says itself."""
 
@@ -134,7 +137,32 @@ def _text(own: dict[str, str], rest: dict[str, Any]) -> str:
     folded = textwrap.wrap(own["description"], WIDTH, break_long_words=False, break_on_hyphens=False)
     head = {"name": own["name"], "version": 1, "title": own["title"]}
     story = "".join(f"  {line}\n" for line in folded)
-    return f"{written(head)}description: >-\n{story}{written(rest)}"
+    return f"{written(head)}description: >-\n{story}{_layer(rest)}"
+
+
+def _layer(data: dict[str, Any], indent: str = "") -> str:
+    """Return plain data as YAML in which a map that fits stands in a line."""
+    lines = []
+    for key, value in data.items():
+        flow = f"{indent}{_flow(key)}: {_flow(value)}\n"
+        if len(flow) <= WIDTH or not isinstance(value, dict | list) or not value:
+            lines.append(flow)
+        elif isinstance(value, dict):
+            lines.append(f"{indent}{_flow(key)}:\n{_layer(value, indent + '  ')}")
+        else:
+            entries = "".join(f"{indent}  - {_flow(entry)}\n" for entry in value)
+            lines.append(f"{indent}{_flow(key)}:\n{entries}")
+    return "".join(lines)
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_flow(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value not in {"true", "false", "null"}:
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _same(one: Scenario, other: Scenario) -> bool:
