@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rehearse.errors import NotFoundError, UserError, did_you_mean
 from rehearse.experiments.sweep import conducting
 from rehearse.experiments.sweep.keeping import RECORDS
+from rehearse.experiments.sweep.plan import read
 from rehearse.experiments.sweep.results import Sweep
 from rehearse.experiments.verdict import Judgement, Verdict
 from rehearse.scenario.listing import Listed, catalogue
@@ -144,8 +145,10 @@ def rehearsed(
     except UserError as error:
         if policy is None or len(entries) == 1:
             raise
-        remedy = f"{error.remedy} Or leave scenarios that it is not made for out (--only)."
-        raise type(error)(error.problem, remedy) from None
+        where = next((e.name for e in entries if not _can_run(plan(name, policy, [e]), how)), name)
+        remedy = f"{error.remedy} Or leave out the scenarios that it is not made for (--only)."
+        problem = f"{where}: {error.problem}"
+        raise type(error)(problem, remedy) from None
     order = {word: i for i, word in enumerate(WORST_FIRST)}
     stood = sorted(_stood(swept, entries), key=lambda one: (order[one.verdict], one.entry.name))
     found = Suite(name, policy or "", folder, tuple(stood))
@@ -157,6 +160,14 @@ def plan(name: str, policy: str | None, entries: Sequence[Listed]) -> dict[str, 
     """Return the plan of the sweep that a suite is."""
     axes = {"scenario": [entry.ref for entry in entries]} | ({"policy": [policy]} if policy else {})
     return {"name": name, "axes": axes, "reduced": name == SMOKE, "keep": "runs"}
+
+
+def _can_run(asked: dict[str, Any], how: dict[str, Any]) -> bool:
+    try:
+        conducting.listed_runs(read(asked), trust=bool(how.get("trust")))
+    except UserError:
+        return False
+    return True
 
 
 def _stood(swept: Sweep, entries: Sequence[Listed]) -> list[Stood]:

@@ -9,9 +9,9 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from rehearse.errors import NotFoundError
+from rehearse.errors import NotFoundError, UserError
 from rehearse.experiments.cli import main
-from rehearse.experiments.suites import members
+from rehearse.experiments.suites import members, suite
 
 pytest_plugins = ["pytester"]
 PLUGIN = "rehearse.experiments.pytest_plugin"
@@ -58,11 +58,13 @@ def test_a_suite_is_one_sweep_with_a_page_and_an_exit_code(own, capsys):
 
 
 def test_a_suite_or_scenario_that_is_not_there_is_answered(own):
-    """A misspelt suite names the nearest; a word that matches nothing names what there is."""
+    """A misspelt suite names the nearest, a word without a match what there is, a misfit the scenario."""
     with pytest.raises(NotFoundError, match="Did you mean 'smoke'"):
         members("smok")
     with pytest.raises(NotFoundError, match="mild, strict"):
         members("tiny", ["travel*"])
+    with pytest.raises(UserError, match=r"^mild: .*see.*--only"):
+        suite("tiny", "threshold-v1?feature=score&at=3", jobs=0)
 
 
 def run_pytest(pytester, *more):
