@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -30,6 +29,13 @@ PLANTED = HERE.parent / "tests" / "search" / "planted"
 KEPT = HERE.parent / "build" / "search"
 DEFECTS = ("lender", "recommender", "assistant", "seller", "clinic")
 BATCH = 4
+HEAD = """# Planted defects that are found
+
+Made by `python benchmarks/search.py` and `--table`: {budget} evaluations at most, {seeds} seeds. A cell
+says with how many seeds a defect was found, and after how many evaluations in the median (over all seeds).
+What the defects are: [docs/design/search.md](../docs/design/search.md).
+
+"""
 
 
 def first_found(defect: str, how: str, seed: int, budget: int, trials: Trials) -> int | None:
@@ -68,25 +74,24 @@ def measure(defects: list[str], budget: int, seeds: int) -> None:
 
 
 def table() -> str:
-    """Return all that was measured as Markdown."""
-    kept = {
-        name: [json.loads(line) for line in (KEPT / f"{name}.jsonl").read_text().splitlines()]
-        for name in DEFECTS
-    }
-    budget = min(row[2] for rows in kept.values() for row in rows)
-    cell = partial(_cell, budget=budget)
+    """Return what was measured as Markdown, of the seeds that are finished with everything."""
+    kept = {name: [json.loads(line) for line in _lines(KEPT / f"{name}.jsonl")] for name in DEFECTS}
+    found = {(name, how, seed): at for name, rows in kept.items() for how, seed, _, at in rows}
+    every = [seed for _, _, seed in found]
+    whole = [s for s in sorted(set(every)) if every.count(s) == len(DEFECTS) * len(SEARCHERS)]
+    budget = max(row[2] for rows in kept.values() for row in rows)
     lines = ["| defect | " + " | ".join(SEARCHERS) + " |", "|---|" + "---|" * len(SEARCHERS)]
-    for name, rows in kept.items():
-        lines.append(
-            f"| {name} | " + " | ".join(cell([r[3] for r in rows if r[0] == how]) for how in SEARCHERS) + " |"
-        )
-    totals = []
-    for how in SEARCHERS:
-        seeds = sorted({row[1] for row in kept["lender"] if row[0] == how})
-        found = [sum(any(r[:2] == [how, s] and r[3] for r in rows) for rows in kept.values()) for s in seeds]
-        totals.append(f"**{median(found):g}** ({min(found)}–{max(found)})")
-    lines.append("| found of five, median over seeds (range) | " + " | ".join(totals) + " |")
-    return "\n".join(lines) + "\n"
+    for name in DEFECTS:
+        cells = [_cell([found[name, how, seed] for seed in whole], budget) for how in SEARCHERS]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    counts = {how: [sum(found[n, how, s] is not None for n in DEFECTS) for s in whole] for how in SEARCHERS}
+    totals = [f"**{median(n):g}** ({min(n)}–{max(n)}), mean {sum(n) / len(n):.2f}" for n in counts.values()]
+    lines.append(f"| found of five, median over seeds (range) | {' | '.join(totals)} |")
+    return HEAD.format(budget=budget, seeds=len(whole)) + "\n".join(lines) + "\n"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def _cell(found: list[int | None], budget: int) -> str:
