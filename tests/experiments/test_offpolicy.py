@@ -173,7 +173,7 @@ def test_the_command_prints_the_table_and_json(logged, capsys):
 
     asked = ["evaluate", str(logged), "--policy", "constant-v1?slate=1", "--model", "0.3"]
     assert main(asked) == 0
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())  # lines end where the terminal does
     assert "the target itself, run on the same people" in text
     assert "turns of the target itself" in text
     assert main([*asked, "--no-truth", "--clip", "2", "--json"]) == 0
