@@ -58,6 +58,8 @@ class Field:
 
 def shown(value: Any) -> str:
     """Return a value of a field as it is printed."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value))
     return f"{value:.4g}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
