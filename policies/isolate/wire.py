@@ -26,6 +26,29 @@ DETAIL, REPLY, TEXTS = "detail/", "reply/", "texts"
 PLAIN = "biufUSc?"
 
 
+class _Without(pickle.Pickler):
+    """Writes the number of a domain in its place."""
+
+    def __init__(self, file: io.BytesIO, domain: Domain, number: int) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._domain, self._number = domain, number
+
+    def persistent_id(self, obj: object) -> int | None:
+        return self._number if obj is self._domain else None
+
+
+class _With(pickle.Unpickler):
+    """Puts a domain where its number stands."""
+
+    def __init__(self, file: io.BytesIO, domain: Domain) -> None:
+        super().__init__(file)
+        self._domain = domain
+
+    def persistent_load(self, pid: object) -> Domain:
+        del pid
+        return self._domain
+
+
 def framed(content: bytes) -> bytes:
     """Return bytes with their length before them."""
     return SIZE.pack(len(content)) + content
@@ -70,9 +93,7 @@ def asked(requests: Requests, known: set[int]) -> bytes:
     told = None if number in known else replace(domain, texts={})
     known.add(number)
     file = io.BytesIO()
-    pickler = pickle.Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
-    pickler.persistent_id = lambda thing: number if thing is domain else None  # type: ignore[method-assign]
-    pickler.dump(replace(requests, talk=replace(talk, past=past)))
+    _Without(file, domain, number).dump(replace(requests, talk=replace(talk, past=past)))
     return pickle.dumps((file.getvalue(), (number, told), texts))
 
 
@@ -85,9 +106,7 @@ def answered_to(content: bytes, domains: dict[int, Domain]) -> Requests:
     number, told = spoken
     domain = domains.setdefault(number, told)
     domain.texts.update(texts)
-    unpickler = pickle.Unpickler(io.BytesIO(inner))  # noqa: S301 - the same
-    unpickler.persistent_load = lambda _: domain  # type: ignore[method-assign]
-    requests: Requests = unpickler.load()
+    requests: Requests = _With(io.BytesIO(inner), domain).load()
     return requests
 
 
