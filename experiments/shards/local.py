@@ -143,10 +143,12 @@ class _Pipe:
 
 def _work(words: Connection, life: Connection, folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with, args=(life, folder), daemon=True).start()
+    watching = threading.Thread(target=_die_with, args=(life, folder), daemon=True)
+    watching.start()
     link = _Pipe(words, folder)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         serve(_unpacked(words.recv(), link), link)
+    watching.join()  # it ends the process, once it has tidied up
 
 
 def _unpacked(task: bytes, link: _Pipe) -> Task:
