@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ class Shown:
 
     __slots__ = ()
 
+    @abstractmethod
     def charts(self) -> Charts:
         """Return the result's charts by name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def markup(self) -> str:
         """Return the result's tables as HTML."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         """Return its text: a result is looked at far more often than it is written as code."""
