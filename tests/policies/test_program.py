@@ -73,7 +73,7 @@ def test_each_person_gets_the_programs_answer_in_lines_of_one_size(program):
         ("os._exit(9)", "crashed", "ended by itself (exit code 9)"),
         ("print('no json', flush=True); continue", "wrong_shape", "answered b'no json\\n', which is no JSON"),
         ("print('{}', flush=True); continue", "wrong_shape", "answered without 'predictions': {}"),
-        ("said = [1]; print('x', flush=True)", "wrong_shape", "answered more than once"),
+        ("print('1\\n2', flush=True); continue", "wrong_shape", "answered more than once"),
         ("said = [1]", "wrong_shape", "gave 1 predictions to 8 requests"),
     ],
 )
